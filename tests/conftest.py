@@ -1,0 +1,21 @@
+"""Pins what the tests and the notebooks' kernels (which inherit this environment) run on, whatever the machine has."""
+
+import os
+import tempfile
+
+import pytest
+
+os.environ["IADB_PROFILE"] = "quick"
+os.environ["IADB_SOURCE"] = "embedded"
+os.environ["IADB_RESULTS"] = tempfile.mkdtemp(prefix="iadb-results-")
+os.environ["CUDA_VISIBLE_DEVICES"] = ""  # what the notebooks print is compared, and must not depend on a GPU
+os.environ.pop("IADB_DATA", None)
+os.environ.pop("IADB_WEIGHTS", None)
+
+
+@pytest.fixture(scope="session")
+def digits():
+    """The embedded training digits (4,000), opened once."""
+    from iadb_helpers import load_mnist
+
+    return load_mnist(source="embedded")
