@@ -7,9 +7,10 @@ from pathlib import Path
 
 import torch
 
-from iadb_helpers import checkpoints, runtime
+from iadb_helpers import checkpoints, images, runtime
 from iadb_helpers.data import load_mnist
 from iadb_helpers.recipes import RECIPES, card
+from iadb_helpers.sampling import sample
 from iadb_helpers.training import train
 from iadb_helpers.unet import UNet
 
@@ -36,6 +37,22 @@ def train_command(args: argparse.Namespace) -> int:
     return 0
 
 
+def sample_command(args: argparse.Namespace) -> int:
+    """Draw 64 digits and write them as a picture and an animation; returns the exit status."""
+    weights = args.weights or checkpoints.chosen_weights()
+    device = runtime.pick_device(args.device)
+    model = checkpoints.load_weights(weights, device)
+    x0 = torch.randn(64, 1, 32, 32, generator=torch.Generator().manual_seed(args.seed)).to(device)
+    states = sample(model, x0, args.steps, trajectory=True)
+    folder = args.out or runtime.results_dir()
+    folder.mkdir(parents=True, exist_ok=True)
+    images.grid(states[-1]).save(folder / "generated_mnist.png")
+    images.save_gif(states, folder / "generated_mnist.gif")
+    print(f"weights: {runtime.shown(weights)}, SHA-256 {checkpoints.sha256(weights)}")
+    print(f"64 digits in {args.steps} steps: {runtime.shown(folder)}/generated_mnist.png and .gif")
+    return 0
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m iadb_helpers", description=__doc__.split(":")[0])
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -48,6 +65,13 @@ def main(arguments: list[str] | None = None) -> int:
     command.add_argument("--device", help="cuda, mps or cpu (default: the best there is)")
     command.add_argument("--out", type=Path, help="the weights file (default: results/weights.safetensors)")
     command.add_argument("--resume", action="store_true", help="continue from training.safetensors beside the weights")
+    command = commands.add_parser("sample", help="draw 64 digits, as generated_mnist.png and generated_mnist.gif")
+    command.set_defaults(run=sample_command)
+    command.add_argument("--weights", type=Path, help="default: IADB_WEIGHTS, else the weights that ship")
+    command.add_argument("--steps", type=int, default=128, help="T, the number of deblending steps (default: 128)")
+    command.add_argument("--seed", type=int, default=0, help="of the noise")
+    command.add_argument("--device", help="cuda, mps or cpu (default: the best there is)")
+    command.add_argument("--out", type=Path, help="folder (default: results)")
     args = parser.parse_args(arguments)
     try:
         return args.run(args)

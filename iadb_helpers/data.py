@@ -47,7 +47,15 @@ def to_display(x: Tensor) -> Tensor:
 
     Args:
         x: float [..., 32, 32] in the model's range.
+
+    Raises:
+        ValueError: if x is of another shape or dtype, or holds NaN.
     """
+    if not isinstance(x, Tensor) or not x.is_floating_point() or x.shape[-2:] != (SIZE, SIZE):
+        came = f"{x.dtype} {list(x.shape)}" if isinstance(x, Tensor) else type(x).__name__
+        raise ValueError(f"x must be float [..., 32, 32], but {came} came")
+    if torch.isnan(x).any():
+        raise ValueError("x holds NaN")
     return ((x + 1) / 2 * STD + MEAN).clamp(0, 1)
 
 

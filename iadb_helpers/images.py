@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
+from torch.nn.functional import pad
 from torchvision.utils import make_grid
 
 from iadb_helpers.data import to_display
@@ -30,6 +31,8 @@ def grid(x: Tensor, columns: int = 8, scale: int = 3) -> Image.Image:
     if x.ndim != 4 or x.shape[1:] != (1, 32, 32) or len(x) == 0:
         raise ValueError(f"x must be [B, 1, 32, 32] with B from 1 up, but {list(x.shape)} came")
     tiled = make_grid(to_display(x.detach().cpu()), nrow=columns, padding=2, pad_value=0.5)[0]
+    if len(x) == 1:  # make_grid leaves a single image without a border
+        tiled = pad(tiled, (2, 2, 2, 2), value=0.5)
     picture = Image.fromarray((tiled * 255).round().byte().numpy())
     return picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST)
 
@@ -41,7 +44,11 @@ def save_frames(trajectory: Tensor, folder: str | Path, columns: int = 8, scale:
         trajectory: [T + 1, B, 1, 32, 32], as from ``sample(..., trajectory=True)``.
         folder: made where it is missing; frames of an earlier call are removed first, so none is left between.
         columns, scale: as in ``grid``.
+
+    Raises:
+        ValueError: if trajectory has another shape.
     """
+    _check_trajectory(trajectory)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("frame_[0-9]*.png"):
@@ -63,13 +70,22 @@ def save_gif(
         columns, scale: as in ``grid``.
         frames: states shown, evenly spaced from the first to the last (all, where there are fewer).
         seconds: from the first to the last state.
+
+    Raises:
+        ValueError: if trajectory has another shape.
     """
+    _check_trajectory(trajectory)
     chosen = np.linspace(0, len(trajectory) - 1, min(frames, len(trajectory))).round().astype(int)
     # 32 greys are enough to see, and noise compresses badly: the file is half of that with 256.
     pictures = [grid(trajectory[t], columns, scale).quantize(32) for t in chosen]
     milliseconds = [round(1000 * seconds / len(pictures))] * (len(pictures) - 1) + [1000]
     pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=milliseconds, loop=0, optimize=True)
     return Path(path)
+
+
+def _check_trajectory(trajectory: Tensor) -> None:
+    if trajectory.ndim != 5 or trajectory.shape[2:] != (1, 32, 32) or 0 in trajectory.shape:
+        raise ValueError(f"trajectory must be [T + 1, B, 1, 32, 32], but {list(trajectory.shape)} came")
 
 
 def show_grid(x: Tensor, title: str, columns: int = 8, numbered: bool = False) -> Figure:

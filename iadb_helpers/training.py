@@ -228,7 +228,10 @@ class _Run:
             if k not in ("name", "periods") and header["recipe"][k] != v
         ]
         if differs:
-            raise ValueError(f"{shown(self.checkpoint)} is of another training: {'; '.join(differs)}")
+            raise ValueError(
+                f"{shown(self.checkpoint)} is of another training ({'; '.join(differs)}): "
+                "delete it or give another checkpoint="
+            )
         load_training(self.checkpoint, self.model, self.optimizer, self.noise)
         self.step, self.history.losses = header["step"], header["losses"]
 
