@@ -53,7 +53,7 @@ def sample_command(args: argparse.Namespace) -> int:
     return 0
 
 
-def main(arguments: list[str] | None = None) -> int:
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m iadb_helpers", description=__doc__.split(":")[0])
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     command = commands.add_parser("train", help="train a network on MNIST and save its weights")
@@ -72,8 +72,12 @@ def main(arguments: list[str] | None = None) -> int:
     command.add_argument("--seed", type=int, default=0, help="of the noise")
     command.add_argument("--device", help="cuda, mps or cpu (default: the best there is)")
     command.add_argument("--out", type=Path, help="folder (default: results)")
-    args = parser.parse_args(arguments)
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
     try:
+        args = _parser().parse_args(arguments)
         return args.run(args)
     except (ValueError, OSError, RuntimeError, FloatingPointError, ModuleNotFoundError) as error:
         print(f"error: {error}", file=sys.stderr)

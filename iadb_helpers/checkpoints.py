@@ -44,8 +44,10 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict]:
     if not path.is_file():
         raise FileNotFoundError(f"no weights at {shown(path)}")
     with path.open("rb") as file:
-        start = file.read(2)
-    if start == b"PK" or start[:1] == b"\x80":  # torch.save's zip, and a bare pickle
+        start = file.read(9)
+    # torch.save's zip begins with PK, a bare pickle with 0x80. The length that a safetensors file begins with can
+    # look like either, but is followed by a brace.
+    if start.startswith((b"PK", b"\x80")) and start[8:] != b"{":
         raise ValueError(f"{shown(path)} is a pickle, which can run code when loaded; only safetensors files are read")
     try:
         with safetensors.safe_open(path, "pt") as file:

@@ -60,7 +60,7 @@ def save_frames(trajectory: Tensor, folder: str | Path, columns: int = 8, scale:
 
 
 def save_gif(
-    trajectory: Tensor, path: str | Path, columns: int = 8, scale: int = 2, frames: int = 33, seconds: float = 4.0
+    trajectory: Tensor, path: str | Path, columns: int = 8, scale: int = 1, frames: int = 25, seconds: float = 4.0
 ) -> Path:
     """Write a looping animation of a trajectory that rests a second on the last state.
 
@@ -76,8 +76,8 @@ def save_gif(
     """
     _check_trajectory(trajectory)
     chosen = np.linspace(0, len(trajectory) - 1, min(frames, len(trajectory))).round().astype(int)
-    # 32 greys are enough to see, and noise compresses badly: the file is half of that with 256.
-    pictures = [grid(trajectory[t], columns, scale).quantize(32) for t in chosen]
+    # 16 greys are enough to see in motion, and noise compresses badly: with 256 the file is twice as large.
+    pictures = [grid(trajectory[t], columns, scale).quantize(16) for t in chosen]
     milliseconds = [round(1000 * seconds / len(pictures))] * (len(pictures) - 1) + [1000]
     pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=milliseconds, loop=0, optimize=True)
     return Path(path)
@@ -101,12 +101,12 @@ def show_grid(x: Tensor, title: str, columns: int = 8, numbered: bool = False) -
     return figure
 
 
-def show_strip(rows: dict[str, Tensor], columns: Sequence[str], title: str, xlabel: str = "α") -> Figure:
+def show_strip(rows: dict[str, Tensor], columns: Sequence[str | float], title: str, xlabel: str = "α") -> Figure:
     """A film strip: one named row an entry, one labelled column a moment.
 
     Args:
         rows: {label: [N, 1, 32, 32] in the model's range}.
-        columns: N labels, for example the values of α.
+        columns: N labels, for example the values of α; a number is shown with three digits.
         title, xlabel: of the figure.
 
     Raises:
@@ -115,10 +115,11 @@ def show_strip(rows: dict[str, Tensor], columns: Sequence[str], title: str, xlab
     for label, x in rows.items():
         if len(x) != len(columns):
             raise ValueError(f"row {label!r} has {len(x)} images for {len(columns)} columns")
+    labels = [column if isinstance(column, str) else f"{column:.3g}" for column in columns]
     pictures = [np.asarray(grid(x, len(columns), scale=2)) for x in rows.values()]
     figure, axes = plt.subplots(figsize=(0.85 * len(columns) + 0.6, 0.85 * len(rows) + 0.6), layout="constrained")
     axes.imshow(np.concatenate(pictures), cmap="gray", vmin=0, vmax=255)
-    axes.set_xticks([68 * i + 36 for i in range(len(columns))], columns)
+    axes.set_xticks([68 * i + 36 for i in range(len(columns))], labels)
     axes.set_yticks([72 * i + 36 for i in range(len(rows))], list(rows))
     axes.tick_params(length=0)
     axes.set_xlabel(xlabel)

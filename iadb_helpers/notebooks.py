@@ -66,6 +66,8 @@ def execute(path: Path, progress: bool = True) -> nbformat.NotebookNode:
     client.execute()
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)  # times of day, which would change with every run
+        if "outputs" in cell:  # a bar that has wiped itself leaves an empty line, which would be shown in red
+            cell.outputs = [output for output in cell.outputs if output.get("text", "full").strip()]
         for output in cell.get("outputs", []):
             if WIDGET in output.get("data", {}):  # else a page shows the widget's bytes as text
                 output.data["text/plain"] = "(a slider: it works where the notebook runs)"

@@ -56,7 +56,7 @@ def invert(model: Tangent, x1: Tensor, steps: int = 128) -> Tensor:
 def _walk(model: Tangent, x: Tensor, steps: int, forward: bool) -> Iterable[Tensor]:
     times = range(steps) if forward else reversed(range(steps))
     direction = 1 if forward else -1
-    for t in tqdm(times, total=steps, unit="step", leave=False, delay=2):  # a bar only where it takes over 2 s
+    for t in tqdm(times, total=steps, unit="step", leave=False, delay=5):  # a bar only where it takes over 5 s
         alpha = torch.full((len(x),), t / steps, dtype=x.dtype, device=x.device)
         tangent = model(x, alpha)
         if tangent.shape != x.shape:

@@ -101,8 +101,9 @@ def train(
 
 
 def _check_settings(recipe: Recipe, max_steps: int | None, dataset: Dataset) -> None:
-    for name, value in {**asdict(recipe), "max_steps": max_steps}.items():
-        if name in ("periods", "batch_size", "max_steps") and value is not None and (value != int(value) or value < 1):
+    counts = {"periods": recipe.periods, "batch_size": recipe.batch_size, "max_steps": max_steps}
+    for name, value in counts.items():
+        if value is not None and (not isinstance(value, int) or value < 1):
             raise ValueError(f"{name} must be a whole number from 1 up, but {value!r} came")
     if not 0 < recipe.learning_rate < math.inf:
         raise ValueError(f"learning_rate must be a positive number, but {recipe.learning_rate!r} came")
@@ -204,11 +205,11 @@ class _Run:
         }
 
     def save(self) -> None:
-        if self.checkpoint is None:
-            return
         # A loss can be finite while the step it led to was not, so the weights themselves are looked at.
         if not all(torch.isfinite(p).all() for p in self.model.parameters()):
             self.fail(self.step - 1, "a weight is no longer finite")
+        if self.checkpoint is None:
+            return
         try:
             save_training(self.checkpoint, self.model, self.optimizer, self.noise, self.header())
         except OSError as error:  # hours of training are worth more than this file: say so and go on

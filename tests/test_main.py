@@ -1,0 +1,277 @@
+"""The two commands: what they write and say, and that no mistake ends in a traceback."""
+
+import copy
+import os
+import pickle
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import iadb_helpers
+from iadb_helpers import UNet, __main__, images, sample, train
+from iadb_helpers.__main__ import main
+from iadb_helpers.checkpoints import load_weights, read_card, read_tensors, save_weights, sha256
+from iadb_helpers.recipes import REFERENCE, SHORT, card
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """Several would wait for each other at every small step, for long where other processes keep the cores busy."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def results(tmp_path, monkeypatch):
+    """Where files go that were given no place."""
+    monkeypatch.setenv("IADB_RESULTS", str(tmp_path / "results"))
+    monkeypatch.setenv("IADB_SOURCE", "embedded")
+    monkeypatch.delenv("IADB_WEIGHTS", raising=False)
+    return tmp_path / "results"
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    """The file of an untrained network's weights."""
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("weights") / "w.safetensors"
+    save_weights(UNet(), path, {})
+    return path
+
+
+@pytest.fixture
+def interruptible():
+    """Python's own handler, which a run in the background may lack."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def same_weights(one: Path, other: Path) -> bool:
+    mine, theirs = read_tensors(one)[0], read_tensors(other)[0]
+    return mine.keys() == theirs.keys() and all(torch.equal(mine[name], theirs[name]) for name in mine)
+
+
+def digits_of(dataset, count: int):
+    """The same kind of data set with only its first digits."""
+    few = copy.copy(dataset)
+    few.data, few.targets = dataset.data[:count], dataset.targets[:count]
+    return few
+
+
+# --- train ---
+
+
+def test_train_writes_the_weights_that_train_makes_and_their_card(results, tmp_path, digits, capsys):
+    out = tmp_path / "new folder" / "w.safetensors"
+    assert main(["train", "--max-steps", "2", "--seed", "3", "--device", "cpu", "--out", str(out)]) == 0
+    printed = capsys.readouterr()
+    assert f"weights: {out}, SHA-256 {sha256(out)}" in printed.out.splitlines()
+    assert "Training on cpu" in printed.out and "Traceback" not in printed.err
+    names = {"w.safetensors", "w.json", "training.safetensors"}
+    assert {each.name for each in out.parent.iterdir()} == names and not results.exists()
+
+    torch.manual_seed(3)
+    model = UNet()
+    history = train(model, digits, recipe=SHORT, max_steps=2, seed=3, device="cpu")
+    loaded = load_weights(out, "cpu").state_dict()
+    assert all(torch.equal(loaded[name], value) for name, value in model.state_dict().items())
+    expected = card(SHORT, 3, digits, history, torch.device("cpu")) | {"sha256": sha256(out)}
+    written = read_card(out)
+    assert written.pop("date") and expected.pop("date")  # midnight may lie between
+    assert written == expected
+    assert written["steps"] == 2 and written["seed"] == 3 and written["data"]["images"] == 4000
+
+
+def test_train_by_default_follows_this_machine_s_recipe_into_the_results(results, monkeypatch):
+    monkeypatch.setenv("IADB_PROFILE", "cuda")
+    assert main(["train", "--max-steps", "1"]) == 0
+    written = read_card(results / "weights.safetensors")
+    assert written["recipe"] == {
+        "name": "reference", "periods": 16, "batch_size": 64, "learning_rate": 5e-4, "one_cycle": False,
+    }  # fmt: skip
+    assert written["seed"] == 0
+    assert (results / "training.safetensors").is_file()
+
+
+def test_train_for_the_periods_asked_for(results, monkeypatch, digits):
+    monkeypatch.setattr(__main__, "load_mnist", lambda: digits_of(digits, 70))
+    assert main(["train", "--recipe", "reference", "--periods", "2"]) == 0
+    written = read_card(results / "weights.safetensors")
+    assert written["recipe"]["periods"] == 2 and written["steps"] == 2
+    assert REFERENCE.periods == 16
+
+
+class Interrupted(UNet):
+    """Presses Ctrl-C in its first step."""
+
+    def forward(self, x_alpha, alpha):
+        if self.training and not hasattr(self, "pressed"):
+            self.pressed = True
+            signal.raise_signal(signal.SIGINT)
+        return super().forward(x_alpha, alpha)
+
+
+def test_an_interrupted_training_returns_130_and_resume_ends_it_as_if_never_stopped(
+    results, tmp_path, monkeypatch, digits, interruptible, capsys
+):
+    monkeypatch.setattr(__main__, "load_mnist", lambda: digits_of(digits, 130))
+    command = ["train", "--device", "cpu", "--recipe", "short", "--max-steps", "2", "--out"]
+    whole, out = tmp_path / "whole" / "w.safetensors", tmp_path / "halves" / "w.safetensors"
+    assert main([*command, str(whole)]) == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(__main__, "UNet", Interrupted)
+        assert main([*command, str(out)]) == 130
+    assert [each.name for each in out.parent.iterdir()] == ["training.safetensors"]
+    assert read_tensors(out.parent / "training.safetensors")[1]["step"] == 1
+    assert "resume=True continues from" in capsys.readouterr().out
+    assert main([*command, str(out), "--resume"]) == 0
+    assert "steps 1 to 2" in capsys.readouterr().out
+    assert same_weights(out, whole) and read_card(out) == read_card(whole)
+
+
+# --- sample ---
+
+
+def shown_digits(path: Path, steps: int, seed: int) -> Image.Image:
+    """The picture that ``sample`` should write."""
+    x0 = torch.randn(64, 1, 32, 32, generator=torch.Generator().manual_seed(seed))
+    return images.grid(sample(load_weights(path, "cpu"), x0, steps))
+
+
+def same_picture(one: Image.Image, other: Image.Image) -> bool:
+    return one.size == other.size and bool((np.asarray(one.convert("L")) == np.asarray(other.convert("L"))).all())
+
+
+def test_sample_writes_the_digits_as_a_picture_and_an_animation(results, weights, tmp_path, capsys):
+    out = tmp_path / "a" / "b"
+    command = ["sample", "--weights", str(weights), "--steps", "2", "--seed", "5", "--out", str(out)]
+    assert main([*command, "--device", "cpu"]) == 0
+    assert sorted(each.name for each in out.iterdir()) == ["generated_mnist.gif", "generated_mnist.png"]
+    picture = Image.open(out / "generated_mnist.png")
+    assert same_picture(picture, shown_digits(weights, steps=2, seed=5))
+    assert not same_picture(picture, shown_digits(weights, steps=2, seed=0))
+    assert not same_picture(picture, shown_digits(weights, steps=1, seed=5))
+    with Image.open(out / "generated_mnist.gif") as animation:
+        assert animation.n_frames == 3  # the noise, and the state after each step
+    printed = capsys.readouterr().out.splitlines()
+    assert printed == [
+        f"weights: {weights}, SHA-256 {sha256(weights)}",
+        f"64 digits in 2 steps: {out}/generated_mnist.png and .gif",
+    ]
+    assert not results.exists()
+
+
+def test_sample_by_default_takes_the_chosen_weights_into_the_results(results, weights, monkeypatch):
+    monkeypatch.setenv("IADB_WEIGHTS", str(weights))
+    assert main(["sample", "--steps", "1", "--device", "cpu"]) == 0
+    assert same_picture(Image.open(results / "generated_mnist.png"), shown_digits(weights, steps=1, seed=0))
+    assert (results / "generated_mnist.gif").stat().st_size > 10_000
+
+
+def test_sample_takes_128_steps_of_the_shipped_weights_unless_told_otherwise(results, monkeypatch):
+    asked = []
+
+    def no_sample(model, x0, steps, trajectory):
+        asked.append((model, x0.shape, steps))
+        raise ValueError("enough")
+
+    monkeypatch.setattr(__main__, "sample", no_sample)
+    assert main(["sample"]) == 1
+    ((model, shape, steps),) = asked
+    assert shape == (64, 1, 32, 32) and steps == 128
+    shipped = iadb_helpers.load_pretrained().state_dict()
+    assert all(torch.equal(value, shipped[name]) for name, value in model.state_dict().items())
+
+
+# --- mistakes ---
+
+
+def error_of(arguments: list[str], capsys) -> str:
+    """What the one line on stderr says after "error: "."""
+    assert main(arguments) == 1
+    printed = capsys.readouterr()
+    assert "Traceback" not in printed.out + printed.err
+    (line,) = printed.err.splitlines()
+    assert line.startswith("error: ")
+    return line.removeprefix("error: ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (["train", "--periods", "0"], "periods must be a whole number from 1 up, but 0 came"),
+        (["train", "--max-steps", "-1"], "max_steps must be a whole number from 1 up, but -1 came"),
+        (["train", "--device", "cuda"], "device 'cuda' was asked for, but PyTorch sees none here: use device='cpu'"),
+        (["sample", "--device", "cuda"], "device 'cuda' was asked for, but PyTorch sees none here: use device='cpu'"),
+        (["sample", "--steps", "0"], "steps must be a whole number from 1 up, but 0 came"),
+    ],
+)
+def test_values_that_cannot_be_are_told_in_one_sentence(results, monkeypatch, capsys, arguments, error):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert error_of(arguments, capsys) == error
+    assert not list(results.glob("*"))
+
+
+@pytest.mark.parametrize("command", ["train", "sample"])
+def test_a_device_that_nobody_knows(results, capsys, command):
+    assert re.search("device", error_of([command, "--device", "abacus"], capsys))
+
+
+def test_a_profile_that_is_none(results, monkeypatch, capsys):
+    monkeypatch.setenv("IADB_PROFILE", "fast")
+    assert error_of(["train"], capsys) == "IADB_PROFILE is 'fast'; it must be one of quick, cpu, cuda"
+
+
+@pytest.mark.parametrize("how", ["option", "environment"])
+def test_weights_that_are_not_there(results, tmp_path, monkeypatch, capsys, how):
+    missing = str(tmp_path / "none.safetensors")
+    if how == "environment":
+        monkeypatch.setenv("IADB_WEIGHTS", missing)
+    arguments = ["sample", "--weights", missing] if how == "option" else ["sample"]
+    assert error_of(arguments, capsys) == f"no weights at {missing}"
+    assert not results.exists()
+
+
+def test_weights_that_are_a_pickle(results, tmp_path, capsys):
+    (tmp_path / "w.pt").write_bytes(pickle.dumps({"weights": [1.0]}))
+    error = error_of(["sample", "--weights", str(tmp_path / "w.pt")], capsys)
+    assert error.startswith(f"{tmp_path / 'w.pt'} is a pickle")
+
+
+def test_resuming_another_training(results, monkeypatch, digits, capsys):
+    monkeypatch.setattr(__main__, "load_mnist", lambda: digits_of(digits, 70))
+    assert main(["train", "--max-steps", "1"]) == 0
+    capsys.readouterr()
+    content = (results / "weights.safetensors").read_bytes()
+    error = error_of(["train", "--max-steps", "1", "--seed", "1", "--resume"], capsys)
+    assert "training.safetensors is of another training (seed 0 there, 1 here)" in error
+    assert (results / "weights.safetensors").read_bytes() == content
+
+
+@pytest.mark.parametrize("arguments", [[], ["paint"], ["train", "--periods", "two"], ["sample", "--colour"]])
+def test_arguments_that_make_no_sense_get_the_usage(capsys, arguments):
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    printed = capsys.readouterr().err
+    assert caught.value.code == 2
+    assert printed.startswith("usage: python -m iadb_helpers") and "error: " in printed
+
+
+def test_run_as_a_module_the_exit_status_tells(tmp_path):
+    package = Path(iadb_helpers.__file__).parents[1]
+    environment = os.environ | {"PYTHONPATH": str(package)}
+    command = [sys.executable, "-m", "iadb_helpers", "sample", "--weights", str(tmp_path / "none.safetensors")]
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 1
+    assert done.stderr == f"error: no weights at {tmp_path / 'none.safetensors'}\n"
+    assert done.stdout == ""

@@ -1,0 +1,275 @@
+"""Sampling against closed forms: two Gaussians, a finite set of digits; every step of the walk; and what is refused."""
+
+import math
+
+import pytest
+import torch
+
+from iadb_helpers import UNet, sample
+from iadb_helpers.data import all_images
+from iadb_helpers.sampling import invert
+
+MEAN, DEVIATION = 1.5, 0.5  # of x₁ in the Gaussian tests
+
+
+def gaussian_tangent(mean: float, deviation: float):
+    """The exact D for independent x₀ ~ N(0, 1) and x₁ ~ N(mean, deviation²), value by value.
+
+    x_α has mean α·mean and variance v = (1−α)² + α²s²; x₁ − x₀ has the covariance αs² − (1−α) with it. As v′ is twice
+    that covariance, the curves x_α = α·mean + √v·x₀ solve dx/dα = D, and end at mean + deviation·x₀.
+    """
+
+    def tangent(x, alpha):
+        alpha = alpha.reshape(-1, *[1] * (x.ndim - 1))
+        variance = (1 - alpha) ** 2 + (alpha * deviation) ** 2
+        return mean + (alpha * deviation**2 - (1 - alpha)) / variance * (x - alpha * mean)
+
+    return tangent
+
+
+def finite_set_tangent(points):
+    """The exact D for Gaussian x₀ and x₁ drawn from a finite set: towards the softmax-weighted mean of its points."""
+
+    def tangent(x, alpha):
+        alpha, x_flat, y = alpha[:, None], x.flatten(1), points.flatten(1)
+        left = 1 - alpha
+        # −‖x − αy‖²/2 but for −‖x‖²/2, which is the same for every point.
+        nearness = alpha * x_flat @ y.T - alpha**2 * y.square().sum(dim=1) / 2
+        means = torch.softmax(nearness / left**2, dim=1) @ y
+        return ((means - x_flat) / left).reshape(x.shape)
+
+    return tangent
+
+
+def noise(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+
+
+class Recorded:
+    """A tangent that keeps what it was called with, and what it returned."""
+
+    def __init__(self, tangent):
+        self.tangent, self.states, self.alphas, self.returned = tangent, [], [], []
+
+    def __call__(self, x, alpha):
+        self.states.append(x)
+        self.alphas.append(alpha)
+        self.returned.append(self.tangent(x, alpha))
+        return self.returned[-1]
+
+
+def slope_of_errors(error_at, steps=(32, 64, 128, 256)) -> float:
+    """The exponent k of error ~ T^k, between the fewest and the most steps."""
+    errors = [error_at(T) for T in steps]
+    assert all(later < earlier for earlier, later in zip(errors, errors[1:], strict=False))
+    return math.log(errors[-1] / errors[0]) / math.log(steps[-1] / steps[0])
+
+
+@pytest.fixture(scope="module")
+def network():
+    torch.manual_seed(0)
+    return UNet().eval()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """Several would wait for each other at every small step, for long where other processes keep the cores busy."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+# --- two Gaussians ---
+
+
+@pytest.mark.parametrize("shape", [(64,), (32, 2), (8, 1, 4, 4)])
+def test_samples_of_two_gaussians_approach_the_exact_mapping_as_one_over_t(shape):
+    x0 = noise(*shape)
+    exact = MEAN + DEVIATION * x0
+    tangent = gaussian_tangent(MEAN, DEVIATION)
+    slope = slope_of_errors(lambda T: (sample(tangent, x0, T) - exact).abs().max().item())
+    assert slope == pytest.approx(-1, abs=0.05)
+    assert torch.allclose(sample(tangent, x0, 1024), exact, atol=4e-3)  # measured: 0.0023 off at most
+
+
+def test_the_states_between_follow_the_exact_curve():
+    x0, steps = noise(64), 512
+    states = sample(gaussian_tangent(MEAN, DEVIATION), x0, steps, trajectory=True)
+    for t in (0, 128, 256, 384, 512):
+        alpha = t / steps
+        exact = alpha * MEAN + math.hypot(1 - alpha, alpha * DEVIATION) * x0
+        assert torch.allclose(states[t], exact, atol=5e-3), alpha
+
+
+@pytest.mark.parametrize(("steps", "factor"), [(1, 0.0), (2, 0.5), (4, 0.75 * 0.8 * 1.0 * 1.2)])
+def test_few_steps_between_standard_gaussians_by_hand(steps, factor):
+    """D = (2α − 1)/((1−α)² + α²)·x, which at α = 0, ¼, ½, ¾ is −x, −0.8x, 0, 0.8x."""
+    x0 = noise(16)
+    torch.testing.assert_close(sample(gaussian_tangent(0, 1), x0, steps), factor * x0, rtol=1e-14, atol=1e-15)
+
+
+def test_inverting_by_hand():
+    """Backward through the same values: 1 − 0.2, 1, 1 + 0.2 and 1 + 0.25 times."""
+    x1 = noise(16)
+    x0 = invert(gaussian_tangent(0, 1), x1, 4)
+    torch.testing.assert_close(x0, 0.8 * 1.0 * 1.2 * 1.25 * x1, rtol=1e-14, atol=0)
+
+
+def test_inverting_the_exact_mapping_approaches_the_noise_as_one_over_t():
+    x0 = noise(64)
+    tangent = gaussian_tangent(MEAN, DEVIATION)
+    x1 = MEAN + DEVIATION * x0
+    slope = slope_of_errors(lambda T: (invert(tangent, x1, T) - x0).abs().max().item())
+    assert slope == pytest.approx(-1, abs=0.05)
+
+
+def test_inverting_a_sample_comes_back_to_its_noise_as_one_over_t():
+    x0 = noise(64)
+    tangent = gaussian_tangent(MEAN, DEVIATION)
+    slope = slope_of_errors(lambda T: (invert(tangent, sample(tangent, x0, T), T) - x0).abs().max().item())
+    assert slope == pytest.approx(-1, abs=0.05)
+
+
+# --- a finite set ---
+
+
+def test_every_sample_ends_on_a_digit_of_the_set(digits):
+    points = all_images(digits)[:40].double()
+    ends = sample(finite_set_tangent(points), noise(24, 1, 32, 32), 256)
+    distances = (ends[:, None] - points).abs().amax(dim=(2, 3, 4))
+    assert distances.amin(dim=1).max() < 1e-9
+    assert len(distances.argmin(dim=1).unique()) > 8  # and not all on the same one
+
+
+def test_the_only_point_is_reached_along_a_straight_line():
+    """D is y − x₀ all the way, however few the steps."""
+    x0, y = noise(6, 1, 4, 4), noise(1, 1, 4, 4, seed=1)
+    for steps in (1, 3, 10):
+        states = sample(finite_set_tangent(y), x0, steps, trajectory=True)
+        for t, state in enumerate(states):
+            torch.testing.assert_close(state, x0 + t / steps * (y - x0), rtol=1e-12, atol=1e-12)
+
+
+def test_of_two_opposite_points_the_nearer_one_is_reached():
+    points = torch.tensor([[2.0, 0.0], [-2.0, 0.0]], dtype=torch.float64)
+    x0 = torch.tensor([[0.5, 1.0], [-0.5, 1.0], [1e-2, -3.0], [0.0, 1.0]], dtype=torch.float64)
+    ends = sample(finite_set_tangent(points), x0, 256)
+    expected = [[2.0, 0.0], [-2.0, 0.0], [2.0, 0.0], [0.0, 0.0]]  # the last is as far from one as from the other
+    torch.testing.assert_close(ends, torch.tensor(expected, dtype=torch.float64), rtol=0, atol=1e-12)
+
+
+def test_two_steps_towards_two_points_by_hand():
+    """At α = 0 both weigh the same; at α = ½ the squares of x ∓ 1 differ by 4x, and 2(1−α)² is ½: tanh(4x)."""
+    points = torch.tensor([[2.0], [-2.0]], dtype=torch.float64)
+    x0 = torch.tensor([[0.3], [-1.0]], dtype=torch.float64)
+    ends = sample(finite_set_tangent(points), x0, 2)
+    torch.testing.assert_close(ends, 2 * torch.tanh(4 * x0 / 2), rtol=1e-12, atol=0)
+
+
+# --- the walk ---
+
+
+def test_each_state_is_the_one_before_plus_its_tangent_over_t():
+    model = Recorded(gaussian_tangent(MEAN, DEVIATION))
+    x0, steps = noise(5, 2, 3), 7
+    before = x0.clone()
+    states = sample(model, x0, steps, trajectory=True)
+    assert states.shape == (steps + 1, 5, 2, 3)
+    assert torch.equal(states[0], before) and torch.equal(x0, before)
+    assert len(model.alphas) == steps
+    for t in range(steps):
+        assert torch.equal(model.alphas[t], torch.full((5,), t / steps, dtype=torch.float64))
+        assert torch.equal(model.states[t], states[t])
+        assert torch.equal(states[t + 1], states[t] + model.returned[t] / steps)
+    assert torch.equal(sample(model, x0, steps), states[-1])
+
+
+def test_inverting_takes_the_alphas_in_falling_order():
+    model = Recorded(gaussian_tangent(MEAN, DEVIATION))
+    x1, steps = noise(5, 2), 4
+    x0 = invert(model, x1, steps)
+    assert [alpha.tolist() for alpha in model.alphas] == [[a] * 5 for a in (0.75, 0.5, 0.25, 0.0)]
+    x = x1
+    for state, tangent in zip(model.states, model.returned, strict=True):
+        assert torch.equal(state, x)
+        x = x - tangent / steps
+    assert torch.equal(x0, x)
+
+
+def test_128_steps_unless_told_otherwise():
+    for walk in (sample, invert):
+        model = Recorded(gaussian_tangent(MEAN, DEVIATION))
+        walk(model, noise(2))
+        assert len(model.alphas) == 128
+
+
+def test_the_same_noise_gives_the_same_digits_and_other_noise_others(network):
+    x0, other = noise(2, 2, 1, 32, 32).float()
+    random_state = torch.get_rng_state()
+    first, again = sample(network, x0, 3), sample(network, x0, 3)
+    assert first.shape == (2, 1, 32, 32) and torch.equal(first, again)
+    assert torch.equal(torch.get_rng_state(), random_state)
+    assert not torch.allclose(first, sample(network, other, 3), atol=0.1)
+
+
+def test_a_batch_is_its_samples_one_by_one(network):
+    x0 = noise(2, 1, 32, 32).float()
+    together = sample(network, x0, 2)
+    torch.testing.assert_close(together, torch.cat([sample(network, x, 2) for x in x0[:, None]]), rtol=1e-4, atol=1e-4)
+    assert not torch.allclose(together[0], together[1], atol=0.1)
+
+
+@pytest.mark.parametrize("walk", [sample, invert])
+def test_no_gradient_is_kept(network, walk):
+    assert all(p.requires_grad for p in network.parameters())
+    assert not walk(network, noise(1, 1, 32, 32).float(), 1).requires_grad
+
+
+# --- what is refused ---
+
+
+@pytest.mark.parametrize("walk", [sample, invert])
+@pytest.mark.parametrize("steps", [0, -1, 2.5, 8.0, "8", None])
+def test_steps_that_are_no_whole_number_from_1_up(walk, steps):
+    model = Recorded(gaussian_tangent(MEAN, DEVIATION))
+    with pytest.raises(ValueError, match=rf"^steps must be a whole number from 1 up, but {steps!r} came$"):
+        walk(model, noise(2), steps)
+    assert model.states == []
+
+
+@pytest.mark.parametrize(("walk", "name"), [(sample, "x0"), (invert, "x1")])
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_start_that_is_not_finite(walk, name, value):
+    x = noise(2, 3)
+    x[1, 2] = value
+    with pytest.raises(ValueError, match=f"^{name} holds NaN or infinite values$"):
+        walk(gaussian_tangent(MEAN, DEVIATION), x, 2)
+
+
+@pytest.mark.parametrize(("walk", "name"), [(sample, "x0"), (invert, "x1")])
+@pytest.mark.parametrize("x", [torch.zeros(2, 3, dtype=torch.long), torch.tensor(0.5), [0.5], None])
+def test_a_start_that_is_no_batch_of_floats(walk, name, x):
+    with pytest.raises(ValueError, match=rf"^{name} must be a float tensor \[B, \.\.\.\], but .* came$"):
+        walk(gaussian_tangent(MEAN, DEVIATION), x, 2)
+
+
+@pytest.mark.parametrize("walk", [sample, invert])
+def test_a_start_that_the_network_does_not_take(network, walk):
+    with pytest.raises(ValueError, match=r"must be \[B, 1, 32, 32\], but \[2, 1, 28, 28\] came"):
+        walk(network, torch.zeros(2, 1, 28, 28), 2)
+    with pytest.raises(ValueError, match=r"must have the dtype of the weights, torch.float32, but torch.float64 came"):
+        walk(network, torch.zeros(2, 1, 32, 32, dtype=torch.float64), 2)
+
+
+@pytest.mark.parametrize(("walk", "name"), [(sample, "x0"), (invert, "x1")])
+def test_a_start_on_another_device_than_the_network(walk, name):
+    with pytest.raises(ValueError, match=f"^{name} must be on the model's device, meta, but it is on cpu$"):
+        walk(UNet().to("meta"), torch.zeros(2, 1, 32, 32), 2)
+
+
+@pytest.mark.parametrize("walk", [sample, invert])
+def test_a_model_that_returns_another_shape(walk):
+    """[2, 1] would broadcast silently."""
+    with pytest.raises(ValueError, match=r"^the model must return \[2, 3\], shaped like x, but \[2, 1\] came$"):
+        walk(lambda x, alpha: x[:, :1], noise(2, 3), 2)

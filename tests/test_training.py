@@ -1,0 +1,676 @@
+"""The loss, the loop against a plainly written one, and every way in which a training can stop and go on."""
+
+import contextlib
+import errno
+import json
+import math
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+from torch.utils.data import Subset, TensorDataset
+
+import iadb_helpers
+from iadb_helpers import UNet, train, training
+from iadb_helpers.checkpoints import load_weights, read_tensors, save_tensors, save_weights
+from iadb_helpers.data import all_images
+from iadb_helpers.recipes import Recipe
+from iadb_helpers.runtime import describe
+from iadb_helpers.training import deblending_loss
+
+CPU = torch.device("cpu")
+RATE = 1e-3
+
+
+class Small(nn.Module):
+    """A network of 19 numbers, for tests of the loop."""
+
+    def __init__(self, seed: int = 0):
+        super().__init__()
+        torch.manual_seed(seed)
+        self.conv = nn.Conv2d(2, 1, 3, padding=1)
+
+    def forward(self, x_alpha, alpha):
+        return self.conv(torch.cat([x_alpha, alpha.reshape(-1, 1, 1, 1).expand_as(x_alpha)], dim=1))
+
+
+def pictures(count: int) -> TensorDataset:
+    """Random images; the i-th has i in its first pixel, so that it can be told which were seen."""
+    x = torch.randn(count, 1, 32, 32, generator=torch.Generator().manual_seed(0))
+    x[:, 0, 0, 0] = torch.arange(count)
+    return TensorDataset(x, torch.zeros(count))
+
+
+def small_train(model, dataset=None, **settings):
+    """Three steps of four pictures a period, three periods."""
+    settings = {"periods": 3, "batch_size": 4, "learning_rate": RATE, "device": "cpu"} | settings
+    return train(model, dataset or pictures(13), **settings)
+
+
+def weights(model) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in model.state_dict().items()}
+
+
+def equal(one: dict, other: dict) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def at_call(model, step: int, act) -> None:
+    """Do something within the training step of this number, counted from 0."""
+    calls = iter(range(10**6))
+    model.register_forward_hook(lambda *_: act() if next(calls) == step else None)
+
+
+def spoil_at(model, step: int, value: float) -> None:
+    """The model returns this value from that step on."""
+    calls = iter(range(10**6))
+    model.register_forward_hook(lambda _, __, output: output * value if next(calls) >= step else None)
+
+
+@pytest.fixture
+def seen(monkeypatch) -> list[dict]:
+    """What each step gave the loss, and what the loss was."""
+    steps = []
+
+    def spy(model, x0, x1, alpha):
+        loss = deblending_loss(model, x0, x1, alpha)
+        steps.append({"x0": x0, "x1": x1, "alpha": alpha, "loss": loss.item(), "order": x1[:, 0, 0, 0].int().tolist()})
+        return loss
+
+    monkeypatch.setattr(training, "deblending_loss", spy)
+    return steps
+
+
+@pytest.fixture
+def float32(monkeypatch):
+    """The same precision on every machine."""
+    monkeypatch.setattr(training, "training_precision", lambda device: contextlib.nullcontext())
+
+
+@pytest.fixture
+def interruptible():
+    """Python's own handler, which a run in the background may lack."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """Several would wait for each other at every small step, for long where other processes keep the cores busy."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+# --- the loss ---
+
+
+def test_the_loss_is_a_sum_of_squares_over_batch_and_pixels(float32):
+    """A tangent of 5 where x₁ − x₀ is 2 or 1: nine for each of one image's pixels, sixteen for the other's."""
+    x0, x1 = torch.zeros(2, 1, 32, 32), torch.ones(2, 1, 32, 32)
+    x1[0] = 2
+
+    def five(x, alpha):
+        return torch.full_like(x, 5)
+
+    assert deblending_loss(five, x0, x1, torch.tensor([0.25, 0.5])).item() == (9 + 16) * 1024
+
+
+def test_the_model_is_asked_at_the_blend():
+    asked = []
+    x0, x1 = torch.zeros(2, 1, 32, 32), torch.full((2, 1, 32, 32), 8.0)
+
+    def model(x, alpha):
+        asked.append((x, alpha))
+        return x
+
+    alpha = torch.tensor([0.25, 0.5])
+    deblending_loss(model, x0, x1, alpha)
+    ((x, given),) = asked
+    assert torch.equal(x[:, 0, 3, 3], torch.tensor([2.0, 4.0])) and torch.equal(given, alpha)
+
+
+def test_only_the_network_runs_in_the_training_precision(monkeypatch):
+    """Autocast for the network; but the difference and its squares keep float32."""
+    monkeypatch.setattr(training, "training_precision", lambda d: torch.autocast(d.type, dtype=torch.bfloat16))
+    model, dtypes = Small(), []
+    model.register_forward_hook(lambda _, __, output: dtypes.append(output.dtype))
+    x0, x1 = torch.randn(2, 3, 1, 32, 32, generator=torch.Generator().manual_seed(0))
+    loss = deblending_loss(model, x0, x1, torch.rand(3))
+    assert dtypes == [torch.bfloat16] and loss.dtype == torch.float32
+    assert not torch.is_autocast_enabled("cpu")
+
+
+# --- the loop ---
+
+
+def test_64_digits_are_learned(digits):
+    """Eight periods of eight digits a step; without looking at x_α a network could at best reach 3.3."""
+    torch.manual_seed(0)
+    model = UNet()
+    sixty_four = Subset(digits, range(64))
+    losses = train(model, sixty_four, periods=8, batch_size=8, learning_rate=2e-3, device="cpu").losses
+    assert len(losses) == 64
+    assert losses[0] > 4.5  # measured: 5.46
+    assert sum(losses[-10:]) / 10 < 1.7  # measured: 1.22, and 1.32 with other seeds
+    unseeing = 1 + all_images(sixty_four).var(dim=0).mean().item()
+    assert unseeing > 1.9 * 1.7
+
+
+def plain_training(model, dataset, steps: int, batch_size: int, rates, seed: int) -> list[float]:
+    """Algorithm 3 with Adam, from the paper and Adam's own: loss per pixel of each step."""
+    images = torch.stack([image for image, _ in dataset])
+    a_period = len(images) // batch_size
+    generator = torch.Generator().manual_seed(seed)
+    parameters = list(model.parameters())
+    first, second = [torch.zeros_like(p) for p in parameters], [torch.zeros_like(p) for p in parameters]
+    losses = []
+    for step in range(steps):
+        period, position = step // a_period, step % a_period
+        order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed + 1 + period)).tolist()
+        x1 = torch.stack([images[i] for i in order[position * batch_size : (position + 1) * batch_size]])
+        x0 = torch.randn(x1.shape, generator=generator)
+        alpha = torch.rand(batch_size, generator=generator)
+        x_alpha = torch.stack([(1 - a) * x + a * y for a, x, y in zip(alpha, x0, x1, strict=True)])
+        loss = ((model(x_alpha, alpha) - (x1 - x0)) ** 2).sum()
+        losses.append(loss.item() / x1.numel())
+        gradients = torch.autograd.grad(loss, parameters)
+        for p, g, m, v in zip(parameters, gradients, first, second, strict=True):
+            m.copy_(0.9 * m + 0.1 * g)
+            v.copy_(0.999 * v + 0.001 * g**2)
+            m_hat, v_hat = m / (1 - 0.9 ** (step + 1)), v / (1 - 0.999 ** (step + 1))
+            p.data -= rates[step] * m_hat / (v_hat.sqrt() + 1e-8)
+    return losses
+
+
+def test_training_the_network_equals_a_plain_loop(float32, digits):
+    dataset = Subset(digits, range(9))  # two steps a period, and one digit left over
+    torch.manual_seed(0)
+    model, plain = UNet(), UNet()
+    plain.load_state_dict(model.state_dict())
+    losses = train(
+        model, dataset, periods=3, batch_size=4, learning_rate=RATE, device="cpu", seed=5, max_steps=5
+    ).losses
+    expected = plain_training(plain, dataset, 5, 4, [RATE] * 5, seed=5)
+    assert losses == pytest.approx(expected, rel=1e-4)
+    assert losses[-1] < losses[0]
+
+
+def test_training_along_a_cycle_equals_a_plain_loop(float32):
+    recipe = Recipe("mine", periods=7, batch_size=4, learning_rate=0.1, one_cycle=True)
+    model, plain = Small(), Small()
+    history = train(model, pictures(13), recipe=recipe, device="cpu", seed=5)
+    rates = [recipe.rate_at(step, 21) for step in range(21)]
+    assert history.losses == pytest.approx(plain_training(plain, pictures(13), 21, 4, rates, seed=5), rel=1e-4)
+    for trained, expected in zip(model.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(trained, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_there_is_one_loss_a_step_and_it_is_per_pixel(seen):
+    history = small_train(Small())
+    assert history.steps == 9 and len(history.losses) == 9 and not history.interrupted
+    assert history.losses == pytest.approx([step["loss"] / (4 * 32 * 32) for step in seen], rel=1e-6)
+    assert history.losses[0] > 1  # of the order of the pictures' variance, and the noise's
+    assert history.seconds > 0
+
+
+def test_losses_beyond_one_look_are_all_kept(seen):
+    history = small_train(Small(), pictures(120), batch_size=1, periods=1)
+    assert len(history.losses) == 120 > 2 * training.CHECK_EVERY
+    assert history.losses == pytest.approx([step["loss"] / (32 * 32) for step in seen], rel=1e-6)
+
+
+def test_the_noise_is_normal_and_alpha_even(seen):
+    small_train(Small(), pictures(120), batch_size=40, periods=4)
+    x0 = torch.cat([step["x0"] for step in seen])
+    alpha = torch.cat([step["alpha"] for step in seen])
+    assert x0.mean().item() == pytest.approx(0, abs=0.01) and x0.std().item() == pytest.approx(1, abs=0.01)
+    assert 0 <= alpha.min() < 0.02 and 0.98 < alpha.max() <= 1
+    assert alpha.mean().item() == pytest.approx(0.5, abs=0.05)
+    assert len(alpha.unique()) == len(alpha)  # each sample has its own
+
+
+def test_a_period_shows_every_image_once_in_a_new_order(seen):
+    small_train(Small(), pictures(12))
+    periods = [sum((step["order"] for step in seen[start : start + 3]), []) for start in (0, 3, 6)]
+    assert all(sorted(order) == list(range(12)) for order in periods)
+    assert periods[0] != periods[1] != periods[2] != periods[0]
+    assert list(range(12)) not in periods
+
+
+def test_what_is_left_over_of_the_last_batch_is_dropped(seen):
+    small_train(Small(), pictures(11), periods=5)
+    periods = [seen[start]["order"] + seen[start + 1]["order"] for start in range(0, 10, 2)]
+    assert all(len(step["order"]) == 4 for step in seen) and len(seen) == 10
+    assert all(len(set(order)) == 8 for order in periods)
+    assert set().union(*periods) == set(range(11))  # not the same ones every time
+
+
+def test_training_stops_after_max_steps(seen):
+    history = small_train(Small(), max_steps=4)
+    assert history.steps == len(history.losses) == len(seen) == 4 and not history.interrupted
+    assert small_train(Small(), max_steps=400).steps == 9
+
+
+@pytest.mark.parametrize(
+    ("settings", "steps", "rate"),
+    [
+        ({}, 6, 0.25),
+        ({"periods": 1}, 3, 0.25),
+        ({"batch_size": 6}, 4, 0.25),
+        ({"learning_rate": 0.5}, 6, 0.5),
+        ({"periods": 4, "batch_size": 13, "learning_rate": 0.125}, 4, 0.125),
+    ],
+)
+def test_none_means_what_the_recipe_says(seen, settings, steps, rate):
+    model = Small()
+    start = weights(model)
+    history = train(model, pictures(13), recipe=Recipe("mine", 2, 4, 0.25), device="cpu", **settings)
+    assert history.steps == steps and {len(step["x0"]) for step in seen} == {settings.get("batch_size", 4)}
+    first = Small()  # Adam's first step moves each weight by the learning rate
+    train(first, pictures(13), recipe=Recipe("mine", 2, 4, 0.25), device="cpu", **(settings | {"max_steps": 1}))
+    moved = (weights(first)["conv.weight"] - start["conv.weight"]).abs()
+    torch.testing.assert_close(moved, torch.full_like(moved, rate))
+
+
+def test_the_reference_recipe_unless_told_otherwise(seen, capsys):
+    history = train(Small(), pictures(130), device="cpu")
+    assert history.steps == 16 * 2 and {len(step["x0"]) for step in seen} == {64}
+    assert "recipe 'reference', batch 64, learning rate 0.0005, steps 0 to 32" in capsys.readouterr().out
+
+
+def test_the_seed_decides_the_losses():
+    def run(seed):
+        model = Small()
+        return small_train(model, seed=seed).losses, weights(model)["conv.weight"].tolist()
+
+    assert run(3) == run(3)
+    assert all(one != other for one, other in zip(run(3)[0], run(4)[0], strict=True))
+
+
+def test_the_global_random_state_is_neither_used_nor_changed(digits):
+    def run(global_seed):
+        model = Small()
+        torch.manual_seed(global_seed)
+        before = torch.get_rng_state()
+        losses = train(model, digits, max_steps=2, device="cpu").losses
+        assert torch.equal(torch.get_rng_state(), before)
+        return losses
+
+    assert run(1) == run(2)
+    assert run(1)[0] > 0
+
+
+def test_the_model_trains_in_training_mode_and_is_left_in_eval_mode():
+    model, modes = Small().eval(), []
+    model.register_forward_hook(lambda module, *_: modes.append(module.training))
+    small_train(model)
+    assert modes == [True] * 9 and not model.training
+
+
+def test_the_first_line_names_the_device_and_the_last_the_result(capsys):
+    history = small_train(Small())
+    out = capsys.readouterr().out
+    lines = [line for line in re.split(r"[\n\r]+", out) if line.strip()]
+    assert out.startswith(f"Training on {describe(CPU)}: 13 images, recipe 'reference', batch 4, learning rate 0.001, ")
+    mean = sum(history.losses) / 9
+    assert re.fullmatch(
+        rf"done at step 9 of 9: [\d,]+ images/s, \d+ s, loss per pixel {mean:.4f} \(mean of the last 9 steps\)",
+        lines[-1],
+    )
+
+
+# --- checkpoints ---
+
+
+def test_a_checkpoint_is_written_after_every_period_and_at_the_end(tmp_path):
+    path, model, there = tmp_path / "t", Small(), []
+    model.register_forward_hook(lambda *_: there.append(read_tensors(path)[1]["step"] if path.is_file() else None))
+    history = small_train(model, checkpoint=path, max_steps=8)
+    assert there == [None, None, None, 3, 3, 3, 6, 6]
+    tensors, header = read_tensors(path)
+    assert (header["step"], header["losses"]) == (8, history.losses)
+    assert equal({name: tensors[name] for name in model.state_dict()}, weights(model))
+    assert [each.name for each in tmp_path.iterdir()] == ["t"]
+
+
+def test_without_checkpoint_nothing_is_written(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert len(small_train(Small()).losses) == 9
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("one_cycle", [False, True])
+@pytest.mark.parametrize("step", [0, 1, 2, 4, 8])
+def test_an_interrupt_stops_after_its_step_and_resuming_is_as_if_never_stopped(
+    tmp_path, interruptible, capsys, step, one_cycle
+):
+    recipe = Recipe("mine", 3, one_cycle=one_cycle)
+    whole = Small()
+    expected = small_train(whole, recipe=recipe)
+    model = Small()
+    at_call(model, step, lambda: signal.raise_signal(signal.SIGINT))
+    history = small_train(model, recipe=recipe, checkpoint=tmp_path / "t")
+    assert history.losses == expected.losses[: step + 1] and history.steps == 9
+    assert history.interrupted is (step < 8)  # an interrupt of the last step stops nothing
+    assert read_tensors(tmp_path / "t")[1]["step"] == step + 1
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.endswith(f"; resume=True continues from {tmp_path / 't'}") is (step < 8)
+    assert f"{'interrupted' if step < 8 else 'done'} at step {step + 1} of 9" in last
+
+    resumed = Small(seed=1)
+    history = small_train(resumed, recipe=recipe, checkpoint=tmp_path / "t", resume=True)
+    assert f"steps {step + 1} to 9" in capsys.readouterr().out
+    assert history.losses == expected.losses and not history.interrupted
+    assert equal(weights(resumed), weights(whole))
+
+
+def test_a_second_interrupt_stops_at_once(tmp_path, interruptible):
+    def twice():
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    model, after = Small(), []
+    at_call(model, 4, twice)
+    at_call(model, 5, lambda: after.append("another step"))
+    with pytest.raises(KeyboardInterrupt):
+        small_train(model, checkpoint=tmp_path / "t")
+    assert after == [] and not model.training
+    assert read_tensors(tmp_path / "t")[1]["step"] == 3  # the end of the period before
+    assert len(small_train(Small(), checkpoint=tmp_path / "t", resume=True).losses) == 9
+
+
+NEW_PROCESS = """
+import json, os, signal, sys
+import torch
+from torch.utils.data import TensorDataset
+from iadb_helpers import UNet, train
+
+checkpoint, interrupt_at, resume = sys.argv[1], int(sys.argv[2]), sys.argv[3] == "resume"
+torch.set_num_threads(1)
+torch.manual_seed(int(resume))  # the resumed one begins with other weights
+model = UNet()
+calls = iter(range(1000))
+model.register_forward_hook(lambda *_: os.kill(os.getpid(), signal.SIGINT) if next(calls) == interrupt_at else None)
+images = torch.randn(7, 1, 32, 32, generator=torch.Generator().manual_seed(0))
+history = train(
+    model, TensorDataset(images, torch.zeros(7)), periods=2, batch_size=2, device="cpu",
+    checkpoint=checkpoint or None, resume=resume,
+)
+total = [p.double().sum().item() for p in model.parameters()]
+print("\\n" + json.dumps([history.losses, history.interrupted, total]))
+"""
+
+
+def test_an_interrupted_training_resumed_in_a_new_process_ends_as_if_never_stopped(tmp_path):
+    """Six steps of the real network; the interrupt comes in the second period's second step."""
+    package = Path(iadb_helpers.__file__).parents[1]
+
+    def in_a_new_process(checkpoint, interrupt_at, start):
+        command = [sys.executable, "-c", NEW_PROCESS, str(checkpoint), str(interrupt_at), start]
+        environment = os.environ | {"PYTHONPATH": str(package)}
+        done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout.splitlines()[-1])
+
+    whole = in_a_new_process("", -1, "new")
+    interrupted = in_a_new_process(tmp_path / "t", 4, "new")
+    assert interrupted[:2] == [whole[0][:5], True]
+    resumed = in_a_new_process(tmp_path / "t", -1, "resume")
+    assert resumed == whole
+    assert len(whole[0]) == 6 and whole[1] is False and interrupted[2] != whole[2]
+
+
+def test_resuming_a_finished_training_changes_nothing(tmp_path):
+    model = Small()
+    expected = small_train(model, checkpoint=tmp_path / "t")
+    content, resumed = (tmp_path / "t").read_bytes(), Small(seed=1)
+    history = small_train(resumed, checkpoint=tmp_path / "t", resume=True)
+    assert history.losses == expected.losses and not history.interrupted
+    assert equal(weights(resumed), weights(model)) and (tmp_path / "t").read_bytes() == content
+
+
+def test_at_a_constant_learning_rate_a_training_can_be_made_longer(tmp_path):
+    whole, model = Small(), Small()
+    expected = small_train(whole, periods=4)
+    small_train(model, periods=2, max_steps=4, checkpoint=tmp_path / "t")
+    history = small_train(model, periods=4, checkpoint=tmp_path / "t", resume=True)
+    assert history.losses == expected.losses and equal(weights(model), weights(whole))
+
+
+def test_resuming_where_there_is_no_file_starts_anew(tmp_path):
+    history = small_train(Small(), checkpoint=tmp_path / "t", resume=True)
+    assert history.losses == small_train(Small()).losses
+    assert (tmp_path / "t").is_file()
+
+
+def test_without_resume_a_training_starts_anew(tmp_path):
+    small_train(Small(), checkpoint=tmp_path / "t", seed=1)
+    assert small_train(Small(), checkpoint=tmp_path / "t").losses == small_train(Small()).losses
+    assert read_tensors(tmp_path / "t")[1]["seed"] == 0
+
+
+def test_resuming_needs_a_file_to_resume_from():
+    model = Small()
+    with pytest.raises(ValueError, match="^resume=True needs checkpoint=, the file to continue from$"):
+        small_train(model, resume=True)
+    assert equal(weights(model), weights(Small()))
+
+
+CYCLE = Recipe("cycle", 3, 4, RATE, one_cycle=True)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "differs"),
+    [
+        ({}, {"batch_size": 6}, "batch_size 4 there, 6 here"),
+        ({}, {"seed": 1}, "seed 0 there, 1 here"),
+        ({}, {"dataset": pictures(12)}, "images 13 there, 12 here"),
+        ({}, {"learning_rate": 0.5}, "learning_rate 0.001 there, 0.5 here"),
+        ({}, {"recipe": CYCLE}, "one_cycle False there, True here"),
+        ({"recipe": CYCLE}, {"recipe": CYCLE, "periods": 4}, "steps 9 there, 12 here"),
+        ({}, {"seed": 2, "batch_size": 2}, "seed 0 there, 2 here; batch_size 4 there, 2 here"),
+    ],
+)
+def test_a_checkpoint_of_another_training_is_not_resumed(tmp_path, before, after, differs):
+    path, model = tmp_path / "t", Small(seed=1)
+    small_train(Small(), checkpoint=path, **before)
+    content = path.read_bytes()
+    with pytest.raises(ValueError, match=rf"t is of another training \({differs}\): delete it or give another"):
+        small_train(model, checkpoint=path, resume=True, **after)
+    assert path.read_bytes() == content
+    assert equal(weights(model), weights(Small(seed=1)))
+
+
+class Other(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(1, 1, 3, padding=1)
+
+    def forward(self, x_alpha, alpha):
+        return self.conv(x_alpha)
+
+
+def test_a_checkpoint_of_another_network_is_not_resumed(tmp_path):
+    path, model = tmp_path / "t", Other()
+    small_train(Small(), checkpoint=path)
+    content, before = path.read_bytes(), weights(model)
+    fault = r"t does not fit this network: conv.weight is \[1, 2, 3, 3\], not \[1, 1, 3, 3\]$"
+    with pytest.raises(ValueError, match=fault):
+        small_train(model, checkpoint=path, resume=True)
+    assert path.read_bytes() == content and equal(weights(model), before)
+
+
+def truncated(path):
+    path.write_bytes(path.read_bytes()[:-10])
+
+
+def of_weights_only(path):
+    save_weights(Small(), path, {})
+
+
+def of_something_else(path):
+    save_tensors(path, {"x": torch.ones(1)}, {"kind": "shopping list"})
+
+
+@pytest.mark.parametrize(
+    ("spoil", "fault"),
+    [
+        (truncated, "t is truncated or no safetensors file"),
+        (of_weights_only, "t holds no training checkpoint: use another checkpoint="),
+        (of_something_else, "t holds no training checkpoint: use another checkpoint="),
+    ],
+)
+def test_a_file_that_is_no_checkpoint_is_not_resumed(tmp_path, spoil, fault):
+    path, model = tmp_path / "t", Small(seed=1)
+    small_train(Small(), checkpoint=path)
+    spoil(path)
+    content = path.read_bytes()
+    with pytest.raises(ValueError, match=fault):
+        small_train(model, checkpoint=path, resume=True)
+    assert path.read_bytes() == content and equal(weights(model), weights(Small(seed=1)))
+
+
+# --- when it goes wrong ---
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+@pytest.mark.parametrize("step", [3, 4, 5, 7])
+def test_a_loss_that_is_not_finite_is_named_with_its_step_and_the_good_checkpoint_stays(tmp_path, step, value):
+    path, model, reference = tmp_path / "t", Small(), Small()
+    spoil_at(model, step, value)
+    told = rf"^the loss is {value} at step {step + 1} with learning rate 0\.001: try a lower one\. "
+    with pytest.raises(FloatingPointError, match=told + f"The last good checkpoint is {re.escape(str(path))}$"):
+        small_train(model, checkpoint=path)
+    good = step // 3 * 3
+    history = small_train(reference, max_steps=good)
+    resumed = Small(seed=1)
+    assert small_train(resumed, checkpoint=path, resume=True, max_steps=good).losses == history.losses
+    assert equal(weights(resumed), weights(reference))
+
+
+def test_without_a_checkpoint_none_is_promised(tmp_path):
+    for checkpoint in (None, tmp_path / "t"):  # the second has not been written yet
+        model = Small()
+        spoil_at(model, 1, math.nan)
+        with pytest.raises(FloatingPointError, match=r"^the loss is nan at step 2 .*: try a lower one$"):
+            small_train(model, checkpoint=checkpoint)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_learning_rate_named_is_that_of_the_step(tmp_path):
+    """Halfway through the cycle's fall: 21 steps, of which two warm up."""
+    model = Small()
+    spoil_at(model, 12, math.nan)
+    recipe = Recipe("mine", 7, 4, 0.1, one_cycle=True)
+    with pytest.raises(FloatingPointError, match=f"at step 13 with learning rate {recipe.rate_at(12, 21):g}: "):
+        train(model, pictures(13), recipe=recipe, device="cpu")
+    assert recipe.rate_at(12, 21) < 0.06
+
+
+@pytest.mark.parametrize("step", [5, 8])
+def test_weights_that_are_no_longer_finite_are_never_saved(tmp_path, step):
+    """The last step of a period, whose loss is finite but whose gradient is not."""
+
+    def run(checkpoint):
+        model, calls = Small(), iter(range(1000))
+        model.conv.bias.register_hook(lambda g: g * math.inf if next(calls) == step else g)
+        told = rf"^a weight is no longer finite at step {step + 1} with learning rate 0\.001: try a lower one"
+        with pytest.raises(FloatingPointError, match=told):
+            small_train(model, checkpoint=checkpoint)
+        assert not torch.isfinite(model.conv.bias).all()
+
+    run(tmp_path / "t")
+    tensors, header = read_tensors(tmp_path / "t")
+    assert header["step"] == len(header["losses"]) == step - 2
+    assert all(torch.isfinite(tensor).all() for tensor in tensors.values())
+    run(None)
+
+
+def test_too_little_memory_is_told_in_one_sentence_with_what_to_change(monkeypatch):
+    def forward(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.\nGPU 0 has ...")
+
+    monkeypatch.setattr(Small, "forward", forward)
+    model = Small()
+    with pytest.raises(RuntimeError) as caught:
+        small_train(model)
+    assert type(caught.value) is RuntimeError  # torch's own error is one, too
+    assert str(caught.value) == (
+        "the GPU's memory does not suffice for batches of 4: use train(..., batch_size=2) or device='cpu'"
+    )
+    assert not model.training
+
+
+def test_a_full_disk_warns_and_training_goes_on(tmp_path, monkeypatch):
+    sync, calls = os.fsync, iter(range(100))
+
+    def full_from_the_second_file_on(handle):
+        if next(calls) > 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", full_from_the_second_file_on)
+    model, whole = Small(), Small()
+    with pytest.warns(UserWarning, match=r"^no checkpoint of step \d: .*could not write .*t \(No space left") as warned:
+        history = small_train(model, checkpoint=tmp_path / "t")
+    assert [str(each.message)[:23] for each in warned] == ["no checkpoint of step 6", "no checkpoint of step 9"]
+    assert history.losses == small_train(whole).losses and equal(weights(model), weights(whole))
+    assert [each.name for each in tmp_path.iterdir()] == ["t"]
+    assert read_tensors(tmp_path / "t")[1]["step"] == 3
+
+
+# --- what is refused ---
+
+
+@pytest.mark.parametrize("name", ["periods", "batch_size", "max_steps"])
+@pytest.mark.parametrize("value", [0, -1, 2.5, 4.0, "4", math.nan])
+def test_counts_are_whole_numbers_from_1_up(name, value):
+    with pytest.raises(ValueError, match=rf"^{name} must be a whole number from 1 up, but {value!r} came$"):
+        small_train(Small(), **{name: value})
+
+
+@pytest.mark.parametrize("value", [0, -0.1, math.nan, math.inf])
+def test_the_learning_rate_is_a_positive_number(value):
+    model = Small()
+    with pytest.raises(ValueError, match=rf"^learning_rate must be a positive number, but {value!r} came$"):
+        small_train(model, learning_rate=value)
+    assert equal(weights(model), weights(Small()))
+
+
+def test_one_batch_of_images_is_the_least(seen):
+    with pytest.raises(ValueError, match="^13 images are fewer than one batch of 14$"):
+        small_train(Small(), batch_size=14)
+    assert seen == []
+    assert small_train(Small(), batch_size=13).steps == 3
+
+
+def test_a_device_that_is_not_there(monkeypatch, seen):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ValueError, match="^device 'cuda' was asked for, but .* use device='cpu'$"):
+        small_train(Small(), device="cuda")
+    assert seen == []
+
+
+@pytest.mark.parametrize("shape", [(1, 28, 28), (3, 32, 32)])
+def test_images_that_do_not_fit(shape):
+    with pytest.raises(
+        ValueError, match=re.escape(f"must give float images [1, 32, 32], but torch.float32 {list(shape)}")
+    ):
+        small_train(Small(), TensorDataset(torch.zeros(8, *shape), torch.zeros(8)))
+
+
+def test_a_trained_network_can_be_loaded_from_its_checkpoint(tmp_path):
+    torch.manual_seed(0)
+    model = UNet()
+    small_train(model, max_steps=1, checkpoint=tmp_path / "t")
+    assert equal(weights(load_weights(tmp_path / "t", "cpu")), weights(model))
