@@ -41,8 +41,7 @@ class Recipe:
 
 
 REFERENCE = Recipe("reference", periods=16)
-# Where there is time for two periods only, small batches buy more steps: 32,000 images in batches of 16 brought the
-# test loss to 0.58, in batches of 64 (at twice the learning rate) to 0.70, in 1.2 times the seconds (2 CPU cores).
+# Where there is time for two periods only, small batches buy more steps: see benchmarks/short_recipe.json.
 SHORT = Recipe("short", periods=2, batch_size=16, learning_rate=1e-3, one_cycle=True)
 RECIPES = {recipe.name: recipe for recipe in (REFERENCE, SHORT)}
 

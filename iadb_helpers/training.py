@@ -80,15 +80,15 @@ def train(
     if resume and checkpoint is None:
         raise ValueError("resume=True needs checkpoint=, the file to continue from")
     device = pick_device(device)
-    images = all_images(dataset).to(device)
-    run = _Run(model.to(device).train(), images, recipe, max_steps, seed, checkpoint and Path(checkpoint))
-    if resume and run.checkpoint.is_file():
-        run.restore()
-    print(
-        f"Training on {describe(device)}: {len(images):,} images, recipe {recipe.name!r}, batch {recipe.batch_size}, "
-        f"learning rate {recipe.learning_rate:g}, steps {run.step:,} to {run.steps:,}"
-    )
     try:
+        images = all_images(dataset).to(device)
+        run = _Run(model.to(device).train(), images, recipe, max_steps, seed, checkpoint and Path(checkpoint))
+        if resume and run.checkpoint.is_file():
+            run.restore()
+        print(
+            f"Training on {describe(device)}: {len(images):,} images, recipe {recipe.name!r}, "
+            f"batch {recipe.batch_size}, learning rate {recipe.learning_rate:g}, steps {run.step:,} to {run.steps:,}"
+        )
         run.loop()
     except torch.OutOfMemoryError as error:
         raise RuntimeError(

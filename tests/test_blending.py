@@ -202,8 +202,9 @@ def test_a_value_that_is_not_finite(pair, function, first, second, value):
 
 def test_check_alpha_returns_alpha_in_the_dtype_of_x():
     x = torch.zeros(2, 3, dtype=torch.float64)
-    assert torch.equal(check_alpha(0.25, x), torch.tensor(0.25, dtype=torch.float64))
-    assert torch.equal(check_alpha(torch.tensor([0, 1]), x), torch.tensor([0.0, 1.0], dtype=torch.float64))
+    for alpha, expected in ((0.25, 0.25), (torch.tensor([0, 1]), [0, 1])):
+        # assert_close and not torch.equal, for which a float32 0.25 equals a float64 one
+        torch.testing.assert_close(check_alpha(alpha, x), torch.tensor(expected, dtype=torch.float64), atol=0, rtol=0)
 
 
 def test_check_state_uses_the_name_it_is_given():

@@ -170,10 +170,10 @@ def frames_of(path):
 def test_gif_starts_with_the_noise_and_ends_with_the_last_state(trajectory, tmp_path):
     path = save_gif(trajectory, tmp_path / "a.gif", columns=2, scale=1)
     frames = [frame for frame, _ in frames_of(path)]
-    assert len(frames) == 9  # all states, as there are fewer than 33
+    assert len(frames) == 9  # all states, as there are fewer than the default number of frames
     for i, state in ((0, 0), (-1, 8)):
         distances = [distance(frames[i], grid(x, 2, 1)) for x in trajectory]
-        assert distances[state] < 4  # 32 greys stand for 256: the next of them is at most some 8 away
+        assert distances[state] < 6  # a few greys stand for 256, so each is a little off
         assert np.argmin(distances) == state
 
 
@@ -243,6 +243,11 @@ def test_show_strip_labels_stand_at_the_middle_of_their_digits(greys):
     assert axes.get_xlabel() == "α"
     assert axes.get_xticks().tolist() == [(2 + 34 * i + 16) * 2 for i in range(3)]
     assert axes.get_yticks().tolist() == [(2 + 16) * 2, (36 + 2 + 16) * 2]
+
+
+def test_show_strip_writes_numbers_with_three_digits(greys):
+    axes = show_strip({"row": model_range(greys[:3])}, [0, 1 / 3, 0.5], "Numbers").axes[0]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["0", "0.333", "0.5"]
 
 
 def test_show_strip_of_one_column(greys):

@@ -1,0 +1,162 @@
+"""What nbval cannot see: the series run for real, its pages, and what is defined in view against the package."""
+
+import ast
+import contextlib
+import os
+import subprocess
+import sys
+
+import nbformat
+import pytest
+import torch
+from bs4 import BeautifulSoup
+from torch import nn
+from torch.nn.functional import relu
+
+from iadb_helpers import UNet, blend, checkpoints, load_pretrained, runtime, sample, training
+from iadb_helpers.notebooks import execute, series, write_page
+
+
+def in_view(number: str, *names: str) -> list:
+    """The functions or classes of these names, as a notebook defines them."""
+    path = next(path for path in series() if path.name.startswith(number))
+    cells = [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    known = {"torch": torch, "nn": nn, "relu": relu, "blend": blend}
+    for source in cells:
+        wanted = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+        exec(compile(ast.Module(wanted, type_ignores=[]), str(path.name), "exec"), known)
+    return [known[name] for name in names]
+
+
+@pytest.fixture
+def pair():
+    """Noise, other noise in the place of digits, and α."""
+    generator = torch.Generator().manual_seed(0)
+    x0, x1 = torch.randn(2, 4, 1, 32, 32, generator=generator)
+    return x0, x1, torch.rand(4, generator=generator)
+
+
+def test_blend_in_view_is_the_packages(pair):
+    (blend_by_hand,) = in_view("01", "blend_by_hand")
+    torch.testing.assert_close(blend_by_hand(*pair), blend(*pair))
+
+
+def test_network_in_view_is_the_packages(pair):
+    (MyUNet,) = in_view("02", "MyUNet")
+    mine, theirs = MyUNet(), load_pretrained("cpu")
+    with torch.no_grad():
+        for p, q in zip(mine.parameters(), theirs.parameters(), strict=True):
+            p.copy_(q)
+    torch.testing.assert_close(mine(pair[0], pair[2]), theirs(pair[0], pair[2]), rtol=1e-4, atol=1e-4)
+
+
+def test_loss_in_view_is_the_packages(pair, monkeypatch):
+    monkeypatch.setattr(training, "training_precision", lambda device: contextlib.nullcontext())
+    (loss_by_hand,) = in_view("03", "loss_by_hand")
+    model = load_pretrained("cpu")
+    torch.testing.assert_close(loss_by_hand(model, *pair), training.deblending_loss(model, *pair))
+
+
+def test_sampler_in_view_is_the_packages(pair):
+    (sample_by_hand,) = in_view("04", "sample_by_hand")
+    model = load_pretrained("cpu")
+    torch.testing.assert_close(sample_by_hand(model, pair[0], 5), sample(model, pair[0], steps=5))
+
+
+def test_posterior_mean_in_view_finds_the_only_candidate(pair):
+    (posterior_mean,) = in_view("01", "posterior_mean")
+    pile = pair[1]
+    x_alpha = blend(pair[0][:1], pile[2:3], 0.9)  # so near to its digit that the others weigh nothing
+    torch.testing.assert_close(posterior_mean(x_alpha, 0.9, pile), pile[2:3])
+
+
+@pytest.fixture(scope="module")
+def tutorial(tmp_path_factory):
+    """The folder that ``make tutorial`` leaves, made in the quick profile."""
+    folder = tmp_path_factory.mktemp("tutorial")
+    subprocess.run(
+        [sys.executable, "-m", "iadb_helpers.notebooks", "tutorial"],
+        check=True,
+        cwd=folder,  # not the checkout: files are found from there anyhow
+        env={**os.environ, "IADB_RESULTS": str(folder)},
+        timeout=600,
+    )
+    return folder
+
+
+def test_tutorial_samples_the_weights_that_it_trained(tutorial):
+    trained = checkpoints.sha256(tutorial / "weights.safetensors")
+    sampled = (tutorial / "04_sampling.ipynb").read_text(encoding="utf-8")
+    assert trained in sampled
+    assert trained != checkpoints.sha256(checkpoints.shipped_path())
+
+
+def test_tutorial_leaves_the_digits_as_picture_and_animation(tutorial):
+    from PIL import Image
+
+    with Image.open(tutorial / "generated_mnist.png") as picture:
+        assert picture.width == picture.height  # 8 × 8
+        assert picture.getextrema()[0] < picture.getextrema()[1]
+    with Image.open(tutorial / "generated_mnist.gif") as animation:
+        assert animation.n_frames > 10
+        assert animation.info["loop"] == 0
+
+
+@pytest.mark.parametrize("name", [path.stem for path in series()])
+def test_page_fetches_nothing_and_has_its_formulas_typeset(tutorial, name):
+    page = BeautifulSoup((tutorial / f"{name}.html").read_text(encoding="utf-8"), "html.parser")
+    fetched = [
+        tag.get("src") or tag.get("href") for tag in page.find_all(["script", "img", "link", "iframe", "source"])
+    ]
+    assert not [address for address in fetched if address and not address.startswith("data:")]
+    assert "import(" not in page.text and "@import" not in str(page.find_all("style"))
+    assert page.find("math")
+    markdown = " ".join(cell.text for cell in page.select(".jp-RenderedMarkdown") for code in cell("code") or [cell])
+    assert "$" not in markdown
+    for link in page.select("a[href]"):
+        if link["href"].endswith(".html"):
+            assert (tutorial / link["href"]).is_file()
+
+
+def test_execute_names_the_failing_cell_and_keeps_no_times_of_day(tmp_path):
+    from nbclient.exceptions import CellExecutionError
+
+    path = tmp_path / "one.ipynb"
+    good = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("6 * 7")])
+    nbformat.write(good, path)
+    executed = execute(path, progress=False)
+    assert executed.cells[0].outputs[0].data["text/plain"] == "42"
+    assert "execution" not in executed.cells[0].metadata
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1 / 0")]), path)
+    with pytest.raises(CellExecutionError, match="ZeroDivisionError"):
+        execute(path, progress=False)
+
+
+def test_page_has_formulas_as_mathml(tmp_path):
+    path = tmp_path / "one.ipynb"
+    formula = nbformat.v4.new_markdown_cell(r"inline $x_\alpha$ and" + "\n\n$$\\frac{1}{2}$$")
+    nbformat.write(nbformat.v4.new_notebook(cells=[formula]), path)
+    page = write_page(path).read_text(encoding="utf-8")
+    assert page.count("<math") == 2
+    assert "<mfrac" in page and "<msub" in page
+
+
+@pytest.mark.parametrize("path", series(), ids=lambda path: path.stem)
+def test_stored_notebook_carries_its_lesson(path):
+    notebook = nbformat.read(path, as_version=4)
+    assert "widgets" not in notebook.metadata
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))  # one run, top to bottom
+    assert any("image/png" in output.get("data", {}) for cell in code for output in cell.outputs)
+    assert "60,000 training digits" in str(code) or path.name[:2] in ("02", "04")  # the stored run is on all of MNIST
+    assert path.stat().st_size < 1.5e6
+    assert str(runtime.ROOT) not in path.read_text(encoding="utf-8")
+
+
+def test_untrained_network_is_not_what_ships():
+    """A guard for the tests above: they compare networks, which says little if both were constant."""
+    x = torch.randn(2, 1, 32, 32, generator=torch.Generator().manual_seed(1))
+    torch.manual_seed(0)
+    fresh, shipped = UNet(), load_pretrained("cpu")
+    with torch.no_grad():
+        assert shipped(x, 0.5).std() > 5 * fresh(x, 0.5).std()
