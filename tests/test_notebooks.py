@@ -111,6 +111,7 @@ def test_page_fetches_nothing_and_has_its_formulas_typeset(tutorial, name):
     assert not [address for address in fetched if address and not address.startswith("data:")]
     assert "import(" not in page.text and "@import" not in str(page.find_all("style"))
     assert page.find("math")
+    assert not [math.text for math in page("math") if "\\" in math.text]  # a command that was not understood
     markdown = " ".join(cell.text for cell in page.select(".jp-RenderedMarkdown") for code in cell("code") or [cell])
     assert "$" not in markdown
     for link in page.select("a[href]"):
