@@ -18,16 +18,20 @@ from iadb_helpers.unet import UNet
 def train_command(args: argparse.Namespace) -> int:
     """Train a network and save its weights with their card; returns the exit status."""
     device = runtime.pick_device(args.device)
-    recipe = RECIPES[args.recipe]
+    work = runtime.profile()
+    recipe = RECIPES[args.recipe or work.recipe]
+    max_steps = args.max_steps
     if args.periods is not None:
         recipe = replace(recipe, periods=args.periods)
+    elif args.recipe is None and max_steps is None:  # nothing was asked for: what fits this machine
+        max_steps = work.max_steps
     dataset = load_mnist()
     torch.manual_seed(args.seed)
     model = UNet()
     out = args.out or runtime.results_dir() / "weights.safetensors"
     checkpoint = out.with_name("training.safetensors")
     history = train(
-        model, dataset, recipe=recipe, device=device, max_steps=args.max_steps, seed=args.seed,
+        model, dataset, recipe=recipe, device=device, max_steps=max_steps, seed=args.seed,
         checkpoint=checkpoint, resume=args.resume,
     )  # fmt: skip
     if history.interrupted:
@@ -58,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     command = commands.add_parser("train", help="train a network on MNIST and save its weights")
     command.set_defaults(run=train_command)
-    command.add_argument("--recipe", choices=RECIPES, default=runtime.profile().recipe, help="default: this machine's")
+    command.add_argument("--recipe", choices=RECIPES, help="default: this machine's, as long as suits it")
     command.add_argument("--periods", type=int, help="passes over the data (default: the recipe's)")
     command.add_argument("--max-steps", type=int, help="stop after this many steps")
     command.add_argument("--seed", type=int, default=0)

@@ -39,7 +39,7 @@ class Profile:
 
 PROFILES = {
     "quick": Profile("quick", recipe="short", max_steps=20, sampling_steps=16, samples=64),
-    "cpu": Profile("cpu", recipe="short", max_steps=None, sampling_steps=128, samples=64),
+    "cpu": Profile("cpu", recipe="short", max_steps=7500, sampling_steps=128, samples=64),
     "cuda": Profile("cuda", recipe="reference", max_steps=None, sampling_steps=128, samples=64),
 }
 
