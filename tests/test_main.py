@@ -92,6 +92,19 @@ def test_train_writes_the_weights_that_train_makes_and_their_card(results, tmp_p
     assert written["steps"] == 2 and written["seed"] == 3 and written["data"]["images"] == 4000
 
 
+@pytest.mark.parametrize(("asked", "expected"), [([], 20), (["--periods", "1"], None), (["--recipe", "short"], None)])
+def test_train_is_as_long_as_suits_the_machine_unless_told(results, monkeypatch, asked, expected):
+    given = []
+
+    def stop(*_, max_steps, **__):
+        given.append(max_steps)
+        raise ValueError("far enough")
+
+    monkeypatch.setattr("iadb_helpers.__main__.train", stop)
+    assert main(["train", *asked]) == 1
+    assert given == [expected]  # 20 is the quick profile's
+
+
 def test_train_by_default_follows_this_machine_s_recipe_into_the_results(results, monkeypatch):
     monkeypatch.setenv("IADB_PROFILE", "cuda")
     assert main(["train", "--max-steps", "1"]) == 0

@@ -20,7 +20,7 @@ def test_the_reference_is_the_recipe_that_everything_is_measured_by():
 
 def test_recipes_go_by_their_names():
     assert RECIPES == {"reference": REFERENCE, "short": SHORT}
-    assert SHORT.one_cycle and SHORT.periods < REFERENCE.periods
+    assert SHORT.one_cycle and SHORT.batch_size < REFERENCE.batch_size
 
 
 def test_a_constant_learning_rate():
