@@ -558,6 +558,16 @@ def test_a_loss_that_is_not_finite_is_named_with_its_step_and_the_good_checkpoin
     assert equal(weights(resumed), weights(reference))
 
 
+def test_a_long_period_does_not_go_on_in_vain():
+    """The losses are looked at now and then, not only where a period ends."""
+    model, calls = Small(), []
+    spoil_at(model, 10, math.nan)
+    model.register_forward_hook(lambda *_: calls.append(1))
+    with pytest.raises(FloatingPointError, match="^the loss is nan at step 11 "):
+        small_train(model, pictures(120), batch_size=1)
+    assert len(calls) == training.CHECK_EVERY < 120
+
+
 def test_without_a_checkpoint_none_is_promised(tmp_path):
     for checkpoint in (None, tmp_path / "t"):  # the second has not been written yet
         model = Small()
