@@ -4,6 +4,7 @@ import os
 import tempfile
 
 import pytest
+import torch
 
 os.environ["IADB_PROFILE"] = "quick"
 os.environ["IADB_SOURCE"] = "embedded"
@@ -11,6 +12,11 @@ os.environ["IADB_RESULTS"] = tempfile.mkdtemp(prefix="iadb-results-")
 os.environ["CUDA_VISIBLE_DEVICES"] = ""  # what the notebooks print is compared, and must not depend on a GPU
 os.environ.pop("IADB_DATA", None)
 os.environ.pop("IADB_WEIGHTS", None)
+
+
+# In this process only: threads would wait for each other at every small step, for long where other programs keep the
+# cores busy.
+torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

@@ -68,15 +68,6 @@ def saved(tmp_path):
     return model, tmp_path / "weights.safetensors"
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Several would wait for each other at every small step, for long where other processes keep the cores busy."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 # --- there and back ---
 
 

@@ -21,15 +21,6 @@ from iadb_helpers.checkpoints import load_weights, read_card, read_tensors, save
 from iadb_helpers.recipes import REFERENCE, SHORT, card
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Several would wait for each other at every small step, for long where other processes keep the cores busy."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture
 def results(tmp_path, monkeypatch):
     """Where files go that were given no place."""

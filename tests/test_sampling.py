@@ -71,15 +71,6 @@ def network():
     return UNet().eval()
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Several would wait for each other at every small step, for long where other processes keep the cores busy."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 # --- two Gaussians ---
 
 
