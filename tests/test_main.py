@@ -215,7 +215,10 @@ def error_of(arguments: list[str], capsys) -> str:
     [
         (["train", "--periods", "0"], "periods must be a whole number from 1 up, but 0 came"),
         (["train", "--max-steps", "-1"], "max_steps must be a whole number from 1 up, but -1 came"),
-        (["train", "--device", "cuda"], "device 'cuda' was asked for, but PyTorch sees none here: use device='cpu'"),
+        (
+            ["train", "--device", "cuda", "--max-steps", "1"],
+            "device 'cuda' was asked for, but PyTorch sees none here: use device='cpu'",
+        ),
         (["sample", "--device", "cuda"], "device 'cuda' was asked for, but PyTorch sees none here: use device='cpu'"),
         (["sample", "--steps", "0"], "steps must be a whole number from 1 up, but 0 came"),
     ],
@@ -233,7 +236,8 @@ def test_a_device_that_nobody_knows(results, capsys, command):
 
 def test_a_profile_that_is_none(results, monkeypatch, capsys):
     monkeypatch.setenv("IADB_PROFILE", "fast")
-    assert error_of(["train"], capsys) == "IADB_PROFILE is 'fast'; it must be one of quick, cpu, cuda"
+    error = error_of(["train", "--max-steps", "1"], capsys)
+    assert error == "IADB_PROFILE is 'fast'; it must be one of quick, cpu, cuda"
 
 
 @pytest.mark.parametrize("how", ["option", "environment"])
