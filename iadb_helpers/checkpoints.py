@@ -14,13 +14,24 @@ from iadb_helpers.runtime import pick_device, shown, write_atomically
 from iadb_helpers.unet import UNet
 
 SHIPPED = Path(__file__).parent / "weights"
-SHIPPED_PERIODS = (1, 4, 16)
+# All on all of MNIST: the best there are, and the reference recipe after 1, 4 and 16 periods.
+SHIPPED_WEIGHTS = ("fast", "reference_01", "reference_04", "reference_16")
 STATE = "/"  # only tensors that are not weights (moments, generator states) have this in their names
 
 
 def sha256(path: Path) -> str:
     """The SHA-256 of a file, as 64 hexadecimal digits."""
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
+def check_sum(path: Path, expected: str) -> None:
+    """Let a file pass only if it is the one that a card describes.
+
+    Raises:
+        ValueError: if its SHA-256 is another.
+    """
+    if sha256(path) != expected:
+        raise ValueError(f"{shown(path)} is damaged: its SHA-256 is not its card's")
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor], header: dict) -> None:
@@ -80,33 +91,56 @@ def fill(model: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
 
 
 def save_training(
-    path: Path, model: nn.Module, optimizer: torch.optim.Adam, noise: torch.Generator, header: dict
+    path: Path,
+    model: nn.Module,
+    averaged: list[Tensor],
+    optimizer: torch.optim.Optimizer,
+    noise: Tensor,
+    header: dict,
 ) -> None:
-    """Write all that a training needs to go on: weights, Adam's moments and the noise generator's state.
+    """Write all that a training needs to go on: weights, their averages, moments and the noise generator's state.
+
+    Under the names of the weights stand the averages, so that the file serves as weights, too; the weights that the
+    next step starts from then stand beside them as ``raw/…``.
+
+    Args:
+        averaged: in the order of ``model.parameters()``; without averaging, the parameters themselves.
+        noise: the state of the generator.
 
     Raises:
         OSError: if it cannot be written; an old file is then intact.
     """
-    tensors = {**model.state_dict(), "noise/state": noise.get_state()}
-    for name, parameter in model.named_parameters():
-        for key, moment in optimizer.state[parameter].items():
-            tensors[f"adam/{key}/{name}"] = moment
+    tensors = {**model.state_dict(), "noise/state": noise}
+    for mean, (name, weight) in zip(averaged, model.named_parameters(), strict=True):
+        if mean is not weight:
+            tensors[name], tensors[f"raw/{name}"] = mean, weight
+        for key, moment in optimizer.state[weight].items():
+            tensors[f"optimizer/{key}/{name}"] = moment
     save_tensors(path, tensors, header)
 
 
-def load_training(path: Path, model: nn.Module, optimizer: torch.optim.Adam, noise: torch.Generator) -> None:
-    """Put back what ``save_training`` wrote.
+def load_training(path: Path, model: nn.Module, averaged: list[Tensor], optimizer: torch.optim.Optimizer) -> Tensor:
+    """Put back what ``save_training`` wrote, and return the state of the noise generator.
 
     Raises:
         ValueError: as ``read_tensors`` and ``fill``.
     """
     tensors, _ = read_tensors(path)
     fill(model, tensors, path)
-    keys = ("step", "exp_avg", "exp_avg_sq")
-    names = [name for name, _ in model.named_parameters()]
-    state = {i: {key: tensors[f"adam/{key}/{name}"] for key in keys} for i, name in enumerate(names)}
+    state = {}
+    with torch.no_grad():
+        for i, (mean, (name, weight)) in enumerate(zip(averaged, model.named_parameters(), strict=True)):
+            if mean is not weight:
+                mean.copy_(weight)
+                weight.copy_(tensors[f"raw/{name}"])
+            state[i] = {}
+            for key in (key for key in tensors if key.startswith("optimizer/") and key.endswith(f"/{name}")):
+                moment = tensors[key]
+                if moment.shape == weight.shape:  # the file has forgotten its layout, in which a fused Adam reads it
+                    moment = torch.empty_like(weight).copy_(moment)
+                state[i][key.split("/")[1]] = moment
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
-    noise.set_state(tensors["noise/state"])
+    return tensors["noise/state"]
 
 
 def save_weights(model: nn.Module, path: Path, card: dict) -> None:
@@ -132,15 +166,15 @@ def load_weights(path: Path, device: str | torch.device | None = None) -> UNet:
     return model.to(pick_device(device)).eval()
 
 
-def shipped_path(periods: int = 16) -> Path:
-    """The file of the weights that ship: the reference recipe after 1, 4 or 16 periods on all of MNIST.
+def shipped_path(weights: str = "fast") -> Path:
+    """The file of weights that ship, by their name: see ``SHIPPED_WEIGHTS``.
 
     Raises:
-        ValueError: for another number of periods.
+        ValueError: for another name.
     """
-    if periods not in SHIPPED_PERIODS:
-        raise ValueError(f"weights ship for {SHIPPED_PERIODS} periods, but {periods!r} was asked for")
-    return SHIPPED / f"reference_{periods:02d}.safetensors"
+    if weights not in SHIPPED_WEIGHTS:
+        raise ValueError(f"weights must be one of {', '.join(SHIPPED_WEIGHTS)}, but {weights!r} came")
+    return SHIPPED / f"{weights}.safetensors"
 
 
 def read_card(path: Path) -> dict:
@@ -148,22 +182,21 @@ def read_card(path: Path) -> dict:
     return json.loads(Path(path).with_suffix(".json").read_text(encoding="utf-8"))
 
 
-def load_pretrained(device: str | torch.device | None = None, periods: int = 16) -> UNet:
+def load_pretrained(device: str | torch.device | None = None, weights: str = "fast") -> UNet:
     """The shipped U-Net, in eval mode; it takes and returns the reference range.
 
     Args:
         device: where to put it; None means CUDA, else MPS, else the CPU.
-        periods: 1, 4 or 16 periods of the reference recipe.
+        weights: which of ``SHIPPED_WEIGHTS``.
 
     Raises:
-        ValueError: if the file is not the one that its card describes, or for other periods.
+        ValueError: if the file is not the one that its card describes, or for another name.
     """
-    path = shipped_path(periods)
-    if sha256(path) != read_card(path)["sha256"]:
-        raise ValueError(f"{shown(path)} is damaged: its SHA-256 is not its card's")
+    path = shipped_path(weights)
+    check_sum(path, read_card(path)["sha256"])
     return load_weights(path, device)
 
 
 def chosen_weights() -> Path:
-    """The weights to sample with: the file named by ``IADB_WEIGHTS``, else the shipped 16 periods."""
+    """The weights to sample with: the file named by ``IADB_WEIGHTS``, else the best that ship."""
     return Path(os.environ.get("IADB_WEIGHTS") or shipped_path())

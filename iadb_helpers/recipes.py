@@ -1,13 +1,13 @@
 """How a network is trained, and what is kept of it: recipes, histories and the cards of weights."""
 
 import datetime
-import hashlib
 import math
 from dataclasses import asdict, dataclass, field
 
 import torch
 from torchvision.datasets import MNIST
 
+from iadb_helpers.data import identity
 from iadb_helpers.runtime import machine
 
 
@@ -22,6 +22,10 @@ class Recipe:
         learning_rate: Adam's; the highest one where it follows a cycle.
         one_cycle: False keeps the learning rate; True warms up over the first tenth of the steps and then
             falls to zero along a cosine, which suits a training that must be short.
+        average: how much of the averaged weights stays at each step (the decay of an exponential moving average);
+            these are then the result. 0 does not average.
+        early: α = u^early for u ~ U[0, 1]: 1 draws α evenly, more than 1 draws small α, where it is decided which
+            digit, more often.
     """
 
     name: str
@@ -29,6 +33,8 @@ class Recipe:
     batch_size: int = 64
     learning_rate: float = 5e-4
     one_cycle: bool = False
+    average: float = 0.0
+    early: float = 1.0
 
     def rate_at(self, step: int, steps: int) -> float:
         """The learning rate of one step (counted from 0) of a training of ``steps``."""
@@ -55,13 +61,15 @@ class History:
     Attributes:
         losses: one a step, mean squared error per pixel.
         steps: how many steps the whole training has.
-        interrupted: whether it was stopped before them.
+        interrupted: whether it was stopped (Ctrl-C, the stop button) before them.
+        out_of_time: whether ``max_seconds`` ended it before them.
         seconds: time spent in this call.
     """
 
     losses: list[float] = field(default_factory=list)
     steps: int = 0
     interrupted: bool = False
+    out_of_time: bool = False
     seconds: float = 0.0
 
 
@@ -75,10 +83,7 @@ def card(recipe: Recipe, seed: int, dataset: MNIST, history: History, device: to
     return {
         "recipe": asdict(recipe),
         "seed": seed,
-        "data": {
-            "images": len(dataset),
-            "sha256_of_pixels": hashlib.sha256(dataset.data.numpy().tobytes()).hexdigest(),
-        },
+        "data": identity(dataset),
         "steps": len(losses),
         "final_loss_per_pixel": round(losses[-500:].mean().item(), 5),
         "final_loss_is": f"mean of the last {min(500, len(losses))} steps",

@@ -83,9 +83,13 @@ def use_bfloat16(device: torch.device) -> bool:
     return False
 
 
-def training_precision(device: torch.device) -> contextlib.AbstractContextManager:
-    """Autocast to bfloat16 where the hardware has it, else plain float32."""
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=use_bfloat16(device))
+def fast_precision(device: torch.device) -> contextlib.AbstractContextManager:
+    """Autocast to bfloat16 where the hardware has it, else plain float32.
+
+    Without autocast's cache: it would keep a copy of each weight that a network without shared layers never reads
+    again, and a CUDA graph must not depend on.
+    """
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=use_bfloat16(device), cache_enabled=False)
 
 
 def describe(device: torch.device) -> str:

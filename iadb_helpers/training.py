@@ -4,7 +4,6 @@ import math
 import sys
 import time
 import warnings
-from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -15,9 +14,11 @@ from tqdm import tqdm
 
 from iadb_helpers.blending import mix
 from iadb_helpers.checkpoints import load_training, read_tensors, save_training
-from iadb_helpers.data import all_images
+from iadb_helpers.data import SIZE, compact_images, to_model_range
+from iadb_helpers.engine import Engine
+from iadb_helpers.pairs import Pairs
 from iadb_helpers.recipes import REFERENCE, History, Recipe
-from iadb_helpers.runtime import describe, first_interrupt, pick_device, shown, training_precision
+from iadb_helpers.runtime import describe, fast_precision, first_interrupt, pick_device, shown
 
 CHECK_EVERY = 50  # steps between looks at the losses: each look makes a GPU wait
 
@@ -29,7 +30,7 @@ def deblending_loss(model: nn.Module, x0: Tensor, x1: Tensor, alpha: Tensor) -> 
         x0, x1: float [B, 1, 32, 32].
         alpha: [B], not checked: looking at it would make a GPU wait.
     """
-    with training_precision(x0.device):
+    with fast_precision(x0.device):
         tangent = model(mix(x0, x1, alpha), alpha)
     return (tangent.float() - (x1 - x0)).square().sum()
 
@@ -44,6 +45,7 @@ def train(
     learning_rate: float | None = None,
     device: str | torch.device | None = None,
     max_steps: int | None = None,
+    max_seconds: float | None = None,
     seed: int = 0,
     checkpoint: str | Path | None = None,
     resume: bool = False,
@@ -51,7 +53,8 @@ def train(
     """Train a deblending network in place (paper, algorithm 3, with the difference x₁ − x₀ as the target).
 
     Shows a progress bar with the loss per pixel and images/s. An interrupt (Ctrl-C, the stop button) takes effect
-    after the current step: the checkpoint is written, and the history so far is returned.
+    after the current step: the checkpoint is written, and the history so far is returned. However it ends, the model
+    then has the averaged weights, if the recipe averages.
 
     Args:
         model: D, called as ``model(x_alpha, alpha)``.
@@ -60,6 +63,8 @@ def train(
         periods, batch_size, learning_rate: as in ``Recipe``. What is left over of a period's last batch is dropped.
         device: None means CUDA, else MPS, else the CPU.
         max_steps: stop after this many steps if the periods have more.
+        max_seconds: stop after the step during which this time has passed. A learning rate that follows a cycle was
+            planned for all steps, and has then not reached its end.
         seed: of the order of the images, the noise and α. The model's first weights are the caller's.
         checkpoint: a file that is replaced after every period, at the end and on interruption.
         resume: continue from that file where there is one, to the same losses as if never stopped.
@@ -76,12 +81,12 @@ def train(
     """
     given = {"periods": periods, "batch_size": batch_size, "learning_rate": learning_rate}
     recipe = replace(recipe, **{name: value for name, value in given.items() if value is not None})
-    _check_settings(recipe, max_steps, dataset)
+    _check_settings(recipe, max_steps, max_seconds, dataset)
     if resume and checkpoint is None:
         raise ValueError("resume=True needs checkpoint=, the file to continue from")
     device = pick_device(device)
     try:
-        images = all_images(dataset).to(device)
+        images = compact_images(dataset).to(device)
         run = _Run(model.to(device).train(), images, recipe, max_steps, seed, checkpoint and Path(checkpoint))
         if resume and run.checkpoint.is_file():
             run.restore()
@@ -89,7 +94,8 @@ def train(
             f"Training on {describe(device)}: {len(images):,} images, recipe {recipe.name!r}, "
             f"batch {recipe.batch_size}, learning rate {recipe.learning_rate:g}, steps {run.step:,} to {run.steps:,}"
         )
-        run.loop()
+        run.loop(max_seconds)
+        run.engine.use_averaged()
     except torch.OutOfMemoryError as error:
         raise RuntimeError(
             f"the GPU's memory does not suffice for batches of {recipe.batch_size}: "
@@ -100,13 +106,14 @@ def train(
     return run.history
 
 
-def _check_settings(recipe: Recipe, max_steps: int | None, dataset: Dataset) -> None:
+def _check_settings(recipe: Recipe, max_steps: int | None, max_seconds: float | None, dataset: Dataset) -> None:
     counts = {"periods": recipe.periods, "batch_size": recipe.batch_size, "max_steps": max_steps}
     for name, value in counts.items():
         if value is not None and (not isinstance(value, int) or value < 1):
             raise ValueError(f"{name} must be a whole number from 1 up, but {value!r} came")
-    if not 0 < recipe.learning_rate < math.inf:
-        raise ValueError(f"learning_rate must be a positive number, but {recipe.learning_rate!r} came")
+    for name, value in {"learning_rate": recipe.learning_rate, "max_seconds": max_seconds}.items():
+        if value is not None and not 0 < value < math.inf:
+            raise ValueError(f"{name} must be a positive number, but {value!r} came")
     if len(dataset) < recipe.batch_size:
         raise ValueError(f"{len(dataset)} images are fewer than one batch of {recipe.batch_size}")
 
@@ -117,60 +124,43 @@ class _Run:
     def __init__(
         self, model, images: Tensor, recipe: Recipe, max_steps: int | None, seed: int, checkpoint: Path | None
     ):
-        self.model, self.images, self.recipe, self.seed, self.checkpoint = model, images, recipe, seed, checkpoint
-        self.steps_a_period = len(images) // recipe.batch_size
+        self.model, self.recipe, self.seed, self.checkpoint = model, recipe, seed, checkpoint
+        self.pairs = Pairs(images, recipe, seed)
+        self.steps_a_period = self.pairs.steps_a_period
         self.steps = recipe.periods * self.steps_a_period
         if max_steps is not None:
             self.steps = min(self.steps, max_steps)
         self.step = 0
         self.history = History(steps=self.steps)
-        self.optimizer = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate)
-        self.noise = torch.Generator(images.device).manual_seed(seed)
+        self.engine = Engine(model, self.loss, recipe, images.device)
 
-    def batches(self) -> Iterator[Tensor]:
-        """The image indices of each step from the present one on.
+    def loss(self, images: Tensor, x0: Tensor, alpha: Tensor) -> Tensor:
+        x1 = to_model_range(images) if images.dtype == torch.uint8 else images
+        return deblending_loss(self.model, x0, x1, alpha)
 
-        Each period's order follows from the seed and its number alone, so a resumed run finds its place again.
-        """
-        while True:
-            period, position = divmod(self.step, self.steps_a_period)
-            order = torch.randperm(len(self.images), generator=torch.Generator().manual_seed(self.seed + 1 + period))
-            for start in range(position, self.steps_a_period):
-                yield order[start * self.recipe.batch_size :][: self.recipe.batch_size].to(self.images.device)
-
-    def take_step(self, index: Tensor) -> Tensor:
-        """One step of gradient descent; returns the loss per pixel, still on the device."""
-        x1 = self.images[index]
-        x0 = torch.randn(x1.shape, generator=self.noise, device=x1.device)
-        alpha = torch.rand(len(x1), generator=self.noise, device=x1.device)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.recipe.rate_at(self.step, self.steps)
-        loss = deblending_loss(self.model, x0, x1, alpha)
-        self.optimizer.zero_grad()
-        loss.backward()
-        self.optimizer.step()
-        self.step += 1
-        return loss.detach() / x1.numel()
-
-    def loop(self) -> None:
+    def loop(self, max_seconds: float | None) -> None:
         started, first_step, fresh = time.monotonic(), self.step, []
         bar = tqdm(total=self.steps, initial=self.step, unit="step", leave=False, file=sys.stdout, mininterval=0.5)
         with bar, first_interrupt() as interrupted:
-            batches = self.batches()
-            while self.step < self.steps and not interrupted.is_set():
-                fresh.append(self.take_step(next(batches)))
+            pairs = self.pairs.after(self.step)
+            while self.step < self.steps and not interrupted.is_set() and not self.history.out_of_time:
+                rate = self.recipe.rate_at(self.step, self.steps)
+                fresh.append(self.engine.step(next(pairs), rate, self.step))
+                self.step += 1
                 bar.update()
                 period_ends = self.step % self.steps_a_period == 0
+                self.history.out_of_time = bool(max_seconds) and time.monotonic() - started >= max_seconds
                 if len(fresh) == CHECK_EVERY or period_ends:
                     self.record(fresh)
-                    rate = (self.step - first_step) * self.recipe.batch_size / (time.monotonic() - started)
+                    speed = (self.step - first_step) * self.recipe.batch_size / (time.monotonic() - started)
                     bar.set_postfix_str(
-                        f"loss/pixel {self.history.losses[-1]:.3f}, {rate:,.0f} images/s", refresh=False
+                        f"loss/pixel {self.history.losses[-1]:.3f}, {speed:,.0f} images/s", refresh=False
                     )
                 if period_ends and self.step < self.steps:
                     self.save()
             self.record(fresh)
-        self.history.interrupted = self.step < self.steps
+        self.history.interrupted = interrupted.is_set() and self.step < self.steps
+        self.history.out_of_time &= self.step < self.steps
         self.history.seconds = time.monotonic() - started
         if self.step > first_step:
             self.save()
@@ -179,7 +169,8 @@ class _Run:
     def record(self, fresh: list[Tensor]) -> None:
         """Move the losses of the last steps into the history, and stop if one of them is not finite."""
         first = len(self.history.losses)
-        for i, loss in enumerate(torch.stack(fresh).tolist() if fresh else []):
+        losses = torch.stack(fresh) / (self.recipe.batch_size * SIZE * SIZE) if fresh else torch.empty(0)
+        for i, loss in enumerate(losses.tolist()):
             if not math.isfinite(loss):
                 self.fail(first + i, f"the loss is {loss}")
             self.history.losses.append(loss)
@@ -198,7 +189,7 @@ class _Run:
             "kind": "training checkpoint",
             "recipe": asdict(self.recipe),
             "seed": self.seed,
-            "images": len(self.images),
+            "images": len(self.pairs.images),
             "step": self.step,
             "steps": self.steps,
             "losses": self.history.losses,
@@ -211,7 +202,14 @@ class _Run:
         if self.checkpoint is None:
             return
         try:
-            save_training(self.checkpoint, self.model, self.optimizer, self.noise, self.header())
+            save_training(
+                self.checkpoint,
+                self.model,
+                self.engine.averaged,
+                self.engine.optimizer,
+                self.pairs.noise.get_state(),
+                self.header(),
+            )
         except OSError as error:  # hours of training are worth more than this file: say so and go on
             warnings.warn(f"no checkpoint of step {self.step}: {error}", stacklevel=2)
 
@@ -224,16 +222,17 @@ class _Run:
         fixed = ["seed", "images"] + ["steps"] * self.recipe.one_cycle
         differs = [f"{k} {header[k]} there, {mine[k]} here" for k in fixed if header[k] != mine[k]]
         differs += [
-            f"{k} {header['recipe'][k]} there, {v} here"
+            f"{k} {header['recipe'].get(k)} there, {v} here"
             for k, v in mine["recipe"].items()
-            if k not in ("name", "periods") and header["recipe"][k] != v
+            if k not in ("name", "periods") and header["recipe"].get(k) != v
         ]
         if differs:
             raise ValueError(
                 f"{shown(self.checkpoint)} is of another training ({'; '.join(differs)}): "
                 "delete it or give another checkpoint="
             )
-        load_training(self.checkpoint, self.model, self.optimizer, self.noise)
+        noise = load_training(self.checkpoint, self.model, self.engine.averaged, self.engine.optimizer)
+        self.pairs.noise.set_state(noise)
         self.step, self.history.losses = header["step"], header["losses"]
 
     def report(self, first_step: int) -> None:
