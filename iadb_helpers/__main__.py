@@ -1,4 +1,4 @@
-"""The main job with no notebook: ``python -m iadb_helpers train`` and ``python -m iadb_helpers sample``."""
+"""What needs no notebook: ``python -m iadb_helpers train``, ``… sample`` and ``… judge``."""
 
 import argparse
 import sys
@@ -8,7 +8,8 @@ from pathlib import Path
 import torch
 
 from iadb_helpers import checkpoints, images, runtime
-from iadb_helpers.data import load_mnist
+from iadb_helpers.data import all_images, load_mnist
+from iadb_helpers.judge import save_judge, train_judge
 from iadb_helpers.recipes import RECIPES, card
 from iadb_helpers.sampling import sample
 from iadb_helpers.training import train
@@ -57,6 +58,17 @@ def sample_command(args: argparse.Namespace) -> int:
     return 0
 
 
+def judge_command(args: argparse.Namespace) -> int:
+    """Train the judge and save it with its card and its features of real digits; returns the exit status."""
+    training, test = load_mnist(), load_mnist(train=False)
+    judge = train_judge(all_images(training), training.targets)
+    out = args.out or runtime.results_dir() / "judge.safetensors"
+    measured = save_judge(judge, out, training, test)
+    print(f"right on {measured['test_accuracy']:.2%} of {len(test):,} test digits")
+    print(f"weights: {runtime.shown(out)}, SHA-256 {measured['sha256']}")
+    return 0
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m iadb_helpers", description=__doc__.split(":")[0])
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -76,6 +88,9 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--seed", type=int, default=0, help="of the noise")
     command.add_argument("--device", help="cuda, mps or cpu (default: the best there is)")
     command.add_argument("--out", type=Path, help="folder (default: results)")
+    command = commands.add_parser("judge", help="train the classifier that digits are measured with, on a CPU")
+    command.set_defaults(run=judge_command)
+    command.add_argument("--out", type=Path, help="the weights file (default: results/judge.safetensors)")
     return parser
 
 
