@@ -1,0 +1,83 @@
+"""How good the digits of the shipped weights are: ``python -m benchmarks.quality [--full]``."""
+
+import argparse
+from dataclasses import asdict
+
+import torch
+
+from benchmarks.report import DEVICE, record, seconds
+from iadb_helpers import UNet, load_mnist, load_pretrained, sample
+from iadb_helpers.checkpoints import SHIPPED_WEIGHTS
+from iadb_helpers.data import all_images
+from iadb_helpers.metrics import nearest_training_digit
+from iadb_helpers.quality import Quality, measure, measure_real
+from iadb_helpers.sampling import evaluations
+
+BATCH = 100
+# (method, steps, schedule): what the figure "quality against network evaluations" shows
+WAYS = [("euler", steps, "uniform") for steps in (8, 16, 32, 128)]
+WAYS += [("heun", steps, "uniform") for steps in (4, 8, 16)]
+WAYS += [("ab2", steps, "uniform") for steps in (8, 16, 32)]
+WAYS += [("ab2", steps, "early") for steps in (8, 16, 32)]
+SHORT_WAY = ("ab2", 16, "early")
+
+
+def drawn(model: UNet, n: int, method: str, steps: int, schedule: str) -> torch.Tensor:
+    """n digits from the same noise whatever the way, [n, 1, 32, 32] on the CPU."""
+    x0 = torch.randn(n, 1, 32, 32, generator=torch.Generator().manual_seed(1))
+    parts = (sample(model, x.to(DEVICE), steps, method=method, schedule=schedule) for x in x0.split(BATCH))
+    return torch.cat([x.cpu() for x in parts])
+
+
+def rounded(quality: Quality) -> dict:
+    """A measurement as plain JSON values, with the digits that mean something."""
+    values = asdict(quality)
+    values["balance"] = [round(share, 4) for share in values["balance"]]
+    return {name: float(f"{v:.4g}") if isinstance(v, float) else v for name, v in values.items()}
+
+
+def by_weights(n: int) -> dict:
+    """Every set of shipped weights, drawn the same way."""
+    rows = {"real test digits": rounded(measure_real(n))}
+    for name in SHIPPED_WEIGHTS:
+        rows[name] = rounded(measure(drawn(load_pretrained(DEVICE, name), n, *SHORT_WAY)))
+        print(name, rows[name]["frechet"])
+    return rows
+
+
+def by_way(n: int) -> list[dict]:
+    """The best weights, drawn by each method with more and more evaluations of the network."""
+    model, rows = load_pretrained(DEVICE), []
+    for method, steps, schedule in WAYS:
+        digits = []
+        took = seconds(lambda: digits.append(drawn(model, n, method, steps, schedule)))  # noqa: B023 (called at once)
+        quality = rounded(measure(digits[0]))
+        row = {"method": method, "schedule": schedule, "steps": steps, "evaluations": evaluations(method, steps)}
+        rows.append(row | {"seconds": round(took, 1)} | {k: quality[k] for k in ("frechet", "recognised", "recall")})
+        print(rows[-1])
+    return rows
+
+
+def copying(n: int) -> dict:
+    """The median distance to the nearest of all training digits, of drawn digits and of real test digits."""
+    training, test = all_images(load_mnist()), all_images(load_mnist(train=False))[:n]
+    digits = drawn(load_pretrained(DEVICE), n, *SHORT_WAY)
+    medians = {
+        name: nearest_training_digit(x, training)[0].median().item() for name, x in (("drawn", digits), ("test", test))
+    }
+    return {
+        "training_digits": len(training),
+        **{f"median_{name}": round(value, 3) for name, value in medians.items()},
+        "ratio": round(medians["drawn"] / medians["test"], 3),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.quality", description=__doc__.split(":")[0])
+    parser.add_argument("--full", action="store_true", help="10,000 digits instead of 2,000: over an hour on two cores")
+    n = 10_000 if parser.parse_args().full else 2_000
+    record(f"quality of {n:,}", {"n": n, "by_weights": by_weights(n), "by_way": by_way(n), "copying": copying(n)})
+
+
+if __name__ == "__main__":
+    main()

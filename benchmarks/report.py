@@ -1,0 +1,56 @@
+"""What the benchmarks share: timing in turns, the results file and its one picture."""
+
+import json
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from iadb_helpers import runtime
+
+RESULTS = Path(__file__).with_name("results.json")
+DEVICE = runtime.pick_device()
+
+
+def seconds(function: Callable[[], object]) -> float:
+    """How long a call takes, until its last kernel has ended."""
+    started = time.perf_counter()
+    function()
+    if DEVICE.type == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter() - started
+
+
+def in_turns(rounds: int, **functions: Callable[[], object]) -> dict[str, list[float]]:
+    """Time each function once a round, so that what else the machine does meets all of them alike."""
+    times = {name: [] for name in functions}
+    for _ in range(rounds):
+        for name, function in functions.items():
+            times[name].append(seconds(function))
+    return times
+
+
+def spread(values: list[float], digits: int = 4) -> dict[str, float]:
+    """Median, least and greatest."""
+    return {
+        "median": round(statistics.median(values), digits),
+        "least": round(min(values), digits),
+        "greatest": round(max(values), digits),
+    }
+
+
+def record(benchmark: str, section: dict) -> None:
+    """Write one benchmark's section for this machine into results.json, and print it."""
+    results = read()
+    machine = runtime.machine(DEVICE)
+    section = {"torch": torch.__version__, **section}
+    results.setdefault(benchmark, {})[machine] = section
+    runtime.write_atomically(RESULTS, (json.dumps(results, indent=1, ensure_ascii=False) + "\n").encode())
+    print(f"{benchmark} on {machine}:\n{json.dumps(section, indent=1, ensure_ascii=False)}")
+
+
+def read() -> dict:
+    """{benchmark: {machine: section}}."""
+    return json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.is_file() else {}

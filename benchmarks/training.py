@@ -1,0 +1,119 @@
+"""How fast ``train`` is beside the reference written plainly: ``python -m benchmarks.training [--full]``."""
+
+import argparse
+import contextlib
+import io
+import resource
+import subprocess
+import sys
+from unittest import mock
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmarks.reference import plain_network, plain_training
+from benchmarks.report import DEVICE, in_turns, record, seconds, spread
+from iadb_helpers import UNet, load_mnist, runtime, train, training
+from iadb_helpers.recipes import REFERENCE
+
+ON_CUDA = DEVICE.type == "cuda"
+BATCH = REFERENCE.batch_size
+
+
+def quiet_train(steps: int, model: UNet | None = None) -> training.History:
+    """``train`` with its defaults, without its lines."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        return train(model or UNet(), load_mnist(), max_steps=steps)
+
+
+def step_times(dataset, rounds: int) -> dict:
+    """Milliseconds a step, in turns with the plain loop, and the ratio of each round."""
+    steps = {"plain": 200, "train": 3000} if ON_CUDA else {"plain": 12, "train": 40}
+    plain = plain_network(DEVICE)
+    plain_training(plain, dataset, 3, DEVICE)
+    quiet_train(5)
+    times = in_turns(
+        rounds,
+        plain=lambda: plain_training(plain, dataset, steps["plain"], DEVICE),
+        train=lambda: quiet_train(steps["train"]),
+    )
+    a_step = {name: [1e3 * t / steps[name] for t in values] for name, values in times.items()}
+    ratios = [p / q for p, q in zip(a_step["plain"], a_step["train"], strict=True)]
+    return {
+        "steps_timed": steps,
+        "ms_a_step_plain": spread(a_step["plain"], 2),
+        "ms_a_step_train": spread(a_step["train"], 2),
+        "ratio": spread(ratios, 2),
+    }
+
+
+def gflop_a_step() -> float:
+    """The arithmetic of one step: forward and backward through the network for one batch."""
+    model = UNet()
+    x, alpha = torch.zeros(BATCH, 1, 32, 32), torch.zeros(BATCH)
+    with FlopCounterMode(display=False) as counter:
+        model(x, alpha).sum().backward()
+    return counter.get_total_flops() / 1e9
+
+
+def matrix_rate() -> float:
+    """GFLOP/s of one large matrix product in the precision that ``train`` uses: the machine's own limit."""
+    dtype = torch.bfloat16 if runtime.use_bfloat16(DEVICE) else torch.float32
+    size = 8192 if ON_CUDA else 2048
+    a = torch.randn(size, size, device=DEVICE).to(dtype)
+
+    def product() -> None:
+        for _ in range(4):
+            a @ a
+
+    product()
+    return max(4 * 2 * size**3 / seconds(product) / 1e9 for _ in range(5))
+
+
+def same_losses() -> dict:
+    """The mean loss of steps 450 to 500 as ``train`` goes here, and in float32, from the same seed."""
+    means = {}
+    for name, precision in (("as_here", training.fast_precision), ("float32", lambda _: contextlib.nullcontext())):
+        torch.manual_seed(0)
+        with mock.patch.object(training, "fast_precision", precision):
+            losses = quiet_train(500).losses[450:500]
+        means[name] = round(sum(losses) / len(losses), 5)
+    return {**means, "apart_percent": round(100 * abs(means["as_here"] / means["float32"] - 1), 3)}
+
+
+def memory() -> dict:
+    """The most memory that a process held which only trains (on CUDA: that its tensors held on the GPU), in MB."""
+    if ON_CUDA:
+        torch.cuda.reset_peak_memory_stats()
+        quiet_train(100)
+        return {"peak_gpu_mb": round(torch.cuda.max_memory_allocated() / 1e6)}
+    subprocess.run([sys.executable, "-m", "benchmarks.training", "--only-train"], check=True)
+    return {"peak_process_mb": round(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e3)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.training", description=__doc__.split(":")[0])
+    parser.add_argument("--full", action="store_true", help="more rounds, and on CUDA all 16 periods")
+    parser.add_argument("--only-train", action="store_true", help=argparse.SUPPRESS)  # what memory() looks at
+    args = parser.parse_args()
+    if args.only_train:
+        quiet_train(20)
+        return
+    dataset = load_mnist()
+    section = step_times(dataset, rounds=9 if args.full else 3)
+    work, rate = gflop_a_step(), matrix_rate()
+    section |= {
+        "gflop_a_step": round(work, 2),
+        "gflop_an_image": round(work / BATCH, 3),
+        "matrix_product_gflop_a_second": round(rate),
+        "share_of_the_machines_limit": round(1e3 * work / section["ms_a_step_train"]["median"] / rate, 3),
+        "memory": memory(),
+        "loss_of_steps_450_to_500": same_losses(),
+    }
+    if args.full and ON_CUDA:
+        section["seconds_for_16_periods"] = round(seconds(lambda: quiet_train(16 * (len(dataset) // BATCH))), 2)
+    record("training", section)
+
+
+if __name__ == "__main__":
+    main()
