@@ -32,8 +32,8 @@ def train_command(args: argparse.Namespace) -> int:
     out = args.out or runtime.results_dir() / "weights.safetensors"
     checkpoint = out.with_name("training.safetensors")
     history = train(
-        model, dataset, recipe=recipe, device=device, max_steps=max_steps, seed=args.seed,
-        checkpoint=checkpoint, resume=args.resume,
+        model, dataset, recipe=recipe, device=device, max_steps=max_steps, max_seconds=args.max_seconds,
+        seed=args.seed, checkpoint=checkpoint, resume=args.resume,
     )  # fmt: skip
     if history.interrupted:
         return 130  # the shell's number for an interrupt; the checkpoint holds all that was done
@@ -77,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--recipe", choices=RECIPES, help="default: this machine's, as long as suits it")
     command.add_argument("--periods", type=int, help="passes over the data (default: the recipe's)")
     command.add_argument("--max-steps", type=int, help="stop after this many steps")
+    command.add_argument("--max-seconds", type=float, help="stop after this time, with the averaged weights so far")
     command.add_argument("--seed", type=int, default=0)
     command.add_argument("--device", help="cuda, mps or cpu (default: the best there is)")
     command.add_argument("--out", type=Path, help="the weights file (default: results/weights.safetensors)")

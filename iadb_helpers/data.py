@@ -139,7 +139,9 @@ def compact_images(dataset: Dataset) -> Tensor:
     """
     if isinstance(dataset, MNIST) and dataset.transform is REFERENCE_TRANSFORM:
         return dataset.data
-    images = torch.cat([x for x, _ in DataLoader(dataset, batch_size=1024)])
+    # With a generator of its own: else it would take a seed that it does not need from the global one.
+    loader = DataLoader(dataset, batch_size=1024, generator=torch.Generator())
+    images = torch.cat([x for x, _ in loader])
     if images.shape[1:] != (1, SIZE, SIZE) or not images.is_floating_point():
         raise ValueError(
             f"the dataset must give float images [1, 32, 32], but {images.dtype} {list(images.shape[1:])} came"

@@ -103,7 +103,9 @@ class Recorded:
         self.inputs = [x.clone() for x in inputs]
         graph = torch.cuda.CUDAGraph()
         try:
-            with torch.cuda.graph(graph):  # nothing is computed in here, only written down
+            # Nothing is computed in here, only written down. The outer context puts the stream back where that fails:
+            # torch's own then does not.
+            with torch.cuda.stream(torch.cuda.current_stream()), torch.cuda.graph(graph):
                 self.output = self.function(*self.inputs)
             self.graph = graph
         except RuntimeError as error:

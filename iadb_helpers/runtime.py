@@ -24,23 +24,23 @@ class Profile:
 
     Attributes:
         name: ``"quick"`` (tests), ``"cpu"`` (minutes on a laptop) or ``"cuda"``.
-        recipe: the key into ``training.RECIPES`` that the reader's own network is trained with.
-        max_steps: training stops after this many steps; None leaves the length to the recipe.
+        recipe: the key into ``recipes.RECIPES`` that the reader's own network is trained with.
+        max_steps: training stops after this many steps.
         sampling_steps: T, the number of deblending steps where a notebook shows its best.
         samples: how many digits the largest grid has.
     """
 
     name: str
     recipe: str
-    max_steps: int | None
+    max_steps: int
     sampling_steps: int
     samples: int
 
 
 PROFILES = {
-    "quick": Profile("quick", recipe="short", max_steps=20, sampling_steps=16, samples=64),
-    "cpu": Profile("cpu", recipe="short", max_steps=7500, sampling_steps=128, samples=64),
-    "cuda": Profile("cuda", recipe="reference", max_steps=None, sampling_steps=128, samples=64),
+    "quick": Profile("quick", recipe="fast", max_steps=20, sampling_steps=16, samples=64),
+    "cpu": Profile("cpu", recipe="fast", max_steps=7500, sampling_steps=128, samples=64),
+    "cuda": Profile("cuda", recipe="fast", max_steps=45_000, sampling_steps=128, samples=64),
 }
 
 

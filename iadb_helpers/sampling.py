@@ -41,7 +41,7 @@ def _ab2(tangent, x, a, b, before):
 
 METHODS = {"euler": _euler, "heun": _heun, "ab2": _ab2}
 # α after a share u ∈ [0, 1] of the steps. "early" spends more of them on small α, where it is decided which digit.
-SCHEDULES = {"uniform": lambda u: u, "early": lambda u: u**1.5}
+SCHEDULES = {"uniform": lambda u: u, "early": lambda u: u**2}
 
 
 def evaluations(method: str, steps: int) -> int:
@@ -71,7 +71,7 @@ def sample(
         trajectory: return the state before the first step and after each one.
         method: ``"euler"``, the paper's, error of order 1/T; ``"heun"``, of order 1/T² with two evaluations a step;
             ``"ab2"`` (Adams–Bashforth), of order 1/T² with one.
-        schedule: where the steps lie: ``"uniform"`` α = t/T, or ``"early"`` α = (t/T)^1.5, finer at small α.
+        schedule: where the steps lie: ``"uniform"`` α = t/T, or ``"early"`` α = (t/T)², finer at small α.
 
     Returns:
         x at α = 1, [B, ...]; with ``trajectory`` all states, [T + 1, B, ...], the first being x₀.

@@ -53,8 +53,8 @@ def train(
     """Train a deblending network in place (paper, algorithm 3, with the difference x₁ − x₀ as the target).
 
     Shows a progress bar with the loss per pixel and images/s. An interrupt (Ctrl-C, the stop button) takes effect
-    after the current step: the checkpoint is written, and the history so far is returned. However it ends, the model
-    then has the averaged weights, if the recipe averages.
+    after the current step: the checkpoint is written, and the history so far is returned. Whenever a history is
+    returned, the model has the averaged weights, if the recipe averages.
 
     Args:
         model: D, called as ``model(x_alpha, alpha)``.
@@ -152,7 +152,8 @@ class _Run:
                 self.history.out_of_time = bool(max_seconds) and time.monotonic() - started >= max_seconds
                 if len(fresh) == CHECK_EVERY or period_ends:
                     self.record(fresh)
-                    speed = (self.step - first_step) * self.recipe.batch_size / (time.monotonic() - started)
+                    took = max(time.monotonic() - started, 1e-9)  # a coarse clock may not have moved yet
+                    speed = (self.step - first_step) * self.recipe.batch_size / took
                     bar.set_postfix_str(
                         f"loss/pixel {self.history.losses[-1]:.3f}, {speed:,.0f} images/s", refresh=False
                     )
@@ -239,10 +240,11 @@ class _Run:
         last = self.history.losses[-100:]
         took = self.step - first_step
         rate = took * self.recipe.batch_size / max(self.history.seconds, 1e-9)
-        state = "interrupted" if self.history.interrupted else "done"
+        stopped = self.history.interrupted or self.history.out_of_time
+        state = "interrupted" if self.history.interrupted else "out of time" if stopped else "done"
         line = f"{state} at step {self.step:,} of {self.steps:,}: {rate:,.0f} images/s, {self.history.seconds:.0f} s"
         if last:
             line += f", loss per pixel {sum(last) / len(last):.4f} (mean of the last {len(last)} steps)"
-        if self.checkpoint and self.history.interrupted:
+        if self.checkpoint and stopped:
             line += f"; resume=True continues from {shown(self.checkpoint)}"
         print(line)

@@ -14,6 +14,7 @@ import torch
 
 from iadb_helpers import UNet, checkpoints, load_pretrained
 from iadb_helpers.checkpoints import (
+    SHIPPED_WEIGHTS,
     chosen_weights,
     fill,
     load_training,
@@ -122,7 +123,7 @@ def test_no_length_of_the_header_makes_a_file_look_like_a_pickle(tmp_path):
     assert {b"\x80", b"PK"} <= beginnings  # else this test has missed its point
 
 
-def train_a_step(model, optimizer, noise) -> float:
+def train_a_step(model, averaged, optimizer, noise) -> float:
     x0, x1 = torch.randn(2, 2, 1, 32, 32, generator=noise)
     loss = deblending_loss(model, x0, x1, torch.rand(2, generator=noise))
     optimizer.zero_grad()
@@ -134,14 +135,17 @@ def train_a_step(model, optimizer, noise) -> float:
 def test_a_training_goes_on_from_its_file_as_if_never_left(tmp_path):
     def parts(seed):
         model = a_network(seed)
-        return model, torch.optim.Adam(model.parameters(), lr=1e-3), torch.Generator().manual_seed(seed)
+        averaged = [p.detach().clone() + 1 for p in model.parameters()]
+        adam = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)  # which minds the layout of its moments
+        return model, averaged, adam, torch.Generator().manual_seed(seed)
 
     first, other = parts(0), parts(1)
     train_a_step(*first)
-    save_training(tmp_path / "t", *first, {"step": 1})
-    load_training(tmp_path / "t", *other)
+    save_training(tmp_path / "t", *first[:3], first[3].get_state(), {"step": 1})
+    other[3].set_state(load_training(tmp_path / "t", *other[:3]))
     assert read_tensors(tmp_path / "t")[1] == {"step": 1}
     assert same_weights(first[0], other[0])
+    assert all(torch.equal(p, q) for p, q in zip(first[1], other[1], strict=True))
     assert train_a_step(*first) == train_a_step(*other)  # the noise goes on
     assert same_weights(first[0], other[0])  # and so do Adam's moments
     assert not same_weights(first[0], load_weights(tmp_path / "t", "cpu"))
@@ -150,79 +154,98 @@ def test_a_training_goes_on_from_its_file_as_if_never_left(tmp_path):
 def test_a_training_checkpoint_loads_as_weights(tmp_path):
     model = a_network(0)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
-    train_a_step(model, optimizer, torch.Generator().manual_seed(0))
-    save_training(tmp_path / "t", model, optimizer, torch.Generator(), {})
+    weights = list(model.parameters())
+    train_a_step(model, weights, optimizer, torch.Generator().manual_seed(0))
+    save_training(tmp_path / "t", model, weights, optimizer, torch.Generator().get_state(), {})
     assert len(read_tensors(tmp_path / "t")[0]) == 4 * 30 + 1  # each weight with its three moments, and the noise
     assert same_weights(load_weights(tmp_path / "t", "cpu"), model)
+
+
+def test_what_loads_from_the_checkpoint_of_an_averaging_training_are_the_averages(tmp_path):
+    model, mean = a_network(0), a_network(1)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    averaged = [p.detach() for p in mean.parameters()]
+    train_a_step(model, averaged, optimizer, torch.Generator().manual_seed(0))
+    save_training(tmp_path / "t", model, averaged, optimizer, torch.Generator().get_state(), {})
+    assert same_weights(load_weights(tmp_path / "t", "cpu"), mean)
 
 
 # --- the weights that ship ---
 
 
+REFERENCES = ("reference_01", "reference_04", "reference_16")
+
+
 @pytest.fixture(scope="module")
 def loss_of_shipped(digits):
-    """{periods: loss per pixel on 64 digits with the same noise, α evenly over [0, 1]}."""
+    """{weights: loss per pixel on 64 digits with the same noise, α evenly over [0, 1]}."""
     x1 = all_images(digits)[64:128]
     x0 = torch.randn(x1.shape, generator=torch.Generator().manual_seed(1))
     alpha = (torch.arange(64) + 0.5) / 64
     with torch.no_grad():
         return {
-            periods: deblending_loss(load_pretrained("cpu", periods), x0, x1, alpha).item() / x1.numel()
-            for periods in (1, 4, 16)
+            name: deblending_loss(load_pretrained("cpu", name), x0, x1, alpha).item() / x1.numel()
+            for name in SHIPPED_WEIGHTS
         }
 
 
-@pytest.mark.parametrize("periods", [1, 4, 16])
-def test_shipped_weights_are_small_and_say_how_they_came_about(periods):
-    path = shipped_path(periods)
-    assert path.name == f"reference_{periods:02d}.safetensors"
+@pytest.mark.parametrize("name", SHIPPED_WEIGHTS)
+def test_shipped_weights_are_small_and_say_how_they_came_about(name):
+    path = shipped_path(name)
+    assert path.name == f"{name}.safetensors"
     assert path.stat().st_size <= 2_000_000
     card = read_card(path)
     assert {"recipe", "data", "seed", "steps", "final_loss_per_pixel", "machine", "date", "sha256"} <= card.keys()
-    recipe = {"periods": periods, "batch_size": 64, "learning_rate": 5e-4, "one_cycle": False}
-    assert recipe.items() <= card["recipe"].items()
     assert card["data"]["images"] == 60_000
-    assert card["steps"] == 937 * periods
     assert card["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-@pytest.mark.parametrize("periods", [1, 4, 16])
-def test_shipped_weights_load_ready_to_use(periods):
-    model = load_pretrained("cpu", periods)
+@pytest.mark.parametrize("name", REFERENCES)
+def test_shipped_references_are_of_the_reference_recipe(name):
+    card, periods = read_card(shipped_path(name)), int(name[-2:])
+    recipe = {"periods": periods, "batch_size": 64, "learning_rate": 5e-4, "one_cycle": False}
+    assert recipe.items() <= card["recipe"].items()
+    assert card["steps"] == 937 * periods
+
+
+@pytest.mark.parametrize("name", SHIPPED_WEIGHTS)
+def test_shipped_weights_load_ready_to_use(name):
+    model = load_pretrained("cpu", name)
     assert isinstance(model, UNet) and not model.training
     assert {p.device.type for p in model.parameters()} == {"cpu"}
-    stored = safetensors.torch.load_file(shipped_path(periods))
+    stored = safetensors.torch.load_file(shipped_path(name))
     assert all(torch.equal(value, stored[name]) for name, value in model.state_dict().items())
 
 
-def test_16_periods_unless_told_otherwise(monkeypatch, tmp_path):
+def test_the_best_weights_unless_told_otherwise(monkeypatch, tmp_path):
     monkeypatch.setattr(checkpoints, "SHIPPED", tmp_path)
-    for periods in (1, 4, 16):
-        save_weights(a_network(periods), tmp_path / f"reference_{periods:02d}.safetensors", {})
-    assert same_weights(load_pretrained("cpu"), a_network(16))
-    assert same_weights(load_pretrained("cpu", 4), a_network(4))
+    for seed, name in enumerate(SHIPPED_WEIGHTS):
+        save_weights(a_network(seed), tmp_path / f"{name}.safetensors", {})
+    assert same_weights(load_pretrained("cpu"), a_network(SHIPPED_WEIGHTS.index("fast")))
+    assert same_weights(load_pretrained("cpu", "reference_04"), a_network(SHIPPED_WEIGHTS.index("reference_04")))
 
 
-@pytest.mark.parametrize("periods", [0, 2, 15, "16", None])
-def test_no_weights_ship_for_other_periods(periods):
-    with pytest.raises(ValueError, match=rf"^weights ship for \(1, 4, 16\) periods, but {periods!r} was asked for$"):
-        load_pretrained("cpu", periods)
+@pytest.mark.parametrize("name", ["reference", "reference_2", "", 16, None])
+def test_no_weights_ship_under_other_names(name):
+    expected = f"weights must be one of {', '.join(SHIPPED_WEIGHTS)}, but {name!r} came"
+    with pytest.raises(ValueError, match=f"^{re.escape(expected)}$"):
+        load_pretrained("cpu", name)
 
 
-@pytest.mark.parametrize("periods", [1, 4, 16])
-def test_a_flipped_bit_in_shipped_weights_is_noticed(monkeypatch, tmp_path, periods):
+@pytest.mark.parametrize("name", SHIPPED_WEIGHTS)
+def test_a_flipped_bit_in_shipped_weights_is_noticed(monkeypatch, tmp_path, name):
     monkeypatch.setattr(checkpoints, "SHIPPED", shutil.copytree(checkpoints.SHIPPED, tmp_path / "weights"))
-    load_pretrained("cpu", periods)  # the copy itself is good
-    flip_a_bit(shipped_path(periods))
-    load_weights(shipped_path(periods), "cpu")  # the file still loads: only its sum tells
-    with pytest.raises(ValueError, match=rf"reference_{periods:02d}\.safetensors is damaged"):
-        load_pretrained("cpu", periods)
+    load_pretrained("cpu", name)  # the copy itself is good
+    flip_a_bit(shipped_path(name))
+    load_weights(shipped_path(name), "cpu")  # the file still loads: only its sum tells
+    with pytest.raises(ValueError, match=rf"{name}\.safetensors is damaged"):
+        load_pretrained("cpu", name)
 
 
-@pytest.mark.parametrize("periods", [1, 4, 16])
-def test_shipped_weights_are_as_good_as_their_card_says(loss_of_shipped, periods):
+@pytest.mark.parametrize("name", REFERENCES)
+def test_shipped_references_are_as_good_as_their_cards_say(loss_of_shipped, name):
     # Measured: 4 %, 2 % and 0 % below; other 64 digits lie up to 13 % off.
-    assert loss_of_shipped[periods] == pytest.approx(read_card(shipped_path(periods))["final_loss_per_pixel"], rel=0.15)
+    assert loss_of_shipped[name] == pytest.approx(read_card(shipped_path(name))["final_loss_per_pixel"], rel=0.15)
 
 
 def test_shipped_weights_denoise_the_better_the_longer_they_trained(loss_of_shipped, digits):
@@ -232,10 +255,11 @@ def test_shipped_weights_denoise_the_better_the_longer_they_trained(loss_of_ship
     unseeing = 1 + x1.var(dim=0).mean().item()
     assert unseeing == pytest.approx(3.365, abs=0.01)
     # Measured: 0.685, 0.527 and 0.464.
-    assert loss_of_shipped[1] < 0.25 * unseeing
-    assert loss_of_shipped[4] < 0.85 * loss_of_shipped[1]
-    assert loss_of_shipped[16] < 0.95 * loss_of_shipped[4]
-    assert loss_of_shipped[16] < 0.5
+    assert loss_of_shipped["reference_01"] < 0.25 * unseeing
+    assert loss_of_shipped["reference_04"] < 0.85 * loss_of_shipped["reference_01"]
+    assert loss_of_shipped["reference_16"] < 0.95 * loss_of_shipped["reference_04"]
+    assert loss_of_shipped["reference_16"] < 0.5
+    assert loss_of_shipped["fast"] < 0.98 * loss_of_shipped["reference_16"]
 
 
 # --- which weights ---

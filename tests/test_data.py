@@ -1,4 +1,4 @@
-"""The scaling against an independent computation, where load_mnist looks, and what all_images refuses."""
+"""The scaling against an independent computation, where load_mnist looks, and images as one tensor."""
 
 import math
 import pickle
@@ -16,7 +16,7 @@ from torchvision import transforms
 from torchvision.datasets import MNIST
 
 from iadb_helpers import data, load_mnist, mnist_files, to_display
-from iadb_helpers.data import REFERENCE_TRANSFORM, all_images, to_model_range
+from iadb_helpers.data import REFERENCE_TRANSFORM, all_images, compact_images, to_model_range
 
 
 @pytest.fixture(autouse=True)
@@ -255,7 +255,7 @@ def test_a_root_without_permission_keeps_the_kind_of_error(tmp_path, monkeypatch
     assert "Permission denied" in capsys.readouterr().out
 
 
-# --- all_images ---
+# --- all_images and compact_images ---
 
 
 def test_all_images_is_every_item_in_order(digits):
@@ -280,6 +280,33 @@ def test_all_images_goes_through_the_datasets_own_transform(digits):
     assert torch.equal(images[999], dataset[999][0])
 
 
+def test_compact_images_of_mnist_stay_as_their_file_has_them(digits):
+    images = compact_images(digits)
+    assert images.dtype == torch.uint8 and images.shape == (4000, 28, 28)
+    assert torch.equal(images, digits.data)
+    torch.testing.assert_close(to_model_range(images[3900:3901])[0], digits[3900][0], atol=1e-5, rtol=0)
+
+
+def test_compact_images_of_anything_else_go_through_its_own_transform(digits):
+    other = MNIST(
+        digits.root, train=False, transform=transforms.Compose([transforms.ToTensor(), transforms.Resize((32, 32))])
+    )
+    for dataset in (Subset(digits, [3, 1, 4]), Subset(other, [3, 1, 4]), other):
+        images = compact_images(dataset)
+        assert images.dtype == torch.float32 and images.shape == (len(dataset), 1, 32, 32)
+        assert torch.equal(images[2], dataset[2][0])
+
+
+def test_gathering_images_leaves_the_global_random_state_alone(digits):
+    before = torch.get_rng_state()
+    for dataset in (digits, Subset(digits, range(5))):
+        assert len(all_images(dataset)) == len(dataset)
+        assert torch.equal(torch.get_rng_state(), before)
+
+
+either_way = pytest.mark.parametrize("gather", [all_images, compact_images])
+
+
 @pytest.mark.parametrize(
     ("images", "came"),
     [
@@ -289,15 +316,17 @@ def test_all_images_goes_through_the_datasets_own_transform(digits):
         (torch.zeros(3, 1, 32, 32, dtype=torch.uint8), "torch.uint8 [1, 32, 32]"),
     ],
 )
-def test_all_images_of_the_wrong_shape_or_dtype(images, came):
+@either_way
+def test_images_of_the_wrong_shape_or_dtype(gather, images, came):
     expected = f"the dataset must give float images [1, 32, 32], but {came} came"
     with pytest.raises(ValueError, match=f"^{re.escape(expected)}$"):
-        all_images(TensorDataset(images, torch.zeros(3)))
+        gather(TensorDataset(images, torch.zeros(3)))
 
 
+@either_way
 @pytest.mark.parametrize("value", [math.nan, math.inf])
-def test_all_images_with_a_value_that_is_not_finite(value):
+def test_images_with_a_value_that_is_not_finite(gather, value):
     images = torch.zeros(3, 1, 32, 32)
     images[2, 0, 31, 31] = value
     with pytest.raises(ValueError, match="^the dataset holds an image with NaN or infinite values$"):
-        all_images(TensorDataset(images, torch.zeros(3)))
+        gather(TensorDataset(images, torch.zeros(3)))

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,8 @@ import iadb_helpers
 from iadb_helpers import UNet, __main__, images, sample, train
 from iadb_helpers.__main__ import main
 from iadb_helpers.checkpoints import load_weights, read_card, read_tensors, save_weights, sha256
-from iadb_helpers.recipes import REFERENCE, SHORT, card
+from iadb_helpers.recipes import FAST, RECIPES, REFERENCE, card
+from iadb_helpers.runtime import PROFILES
 
 
 @pytest.fixture
@@ -73,17 +75,20 @@ def test_train_writes_the_weights_that_train_makes_and_their_card(results, tmp_p
 
     torch.manual_seed(3)
     model = UNet()
-    history = train(model, digits, recipe=SHORT, max_steps=2, seed=3, device="cpu")
+    history = train(model, digits, recipe=FAST, max_steps=2, seed=3, device="cpu")
     loaded = load_weights(out, "cpu").state_dict()
     assert all(torch.equal(loaded[name], value) for name, value in model.state_dict().items())
-    expected = card(SHORT, 3, digits, history, torch.device("cpu")) | {"sha256": sha256(out)}
+    expected = card(FAST, 3, digits, history, torch.device("cpu")) | {"sha256": sha256(out)}
     written = read_card(out)
     assert written.pop("date") and expected.pop("date")  # midnight may lie between
     assert written == expected
     assert written["steps"] == 2 and written["seed"] == 3 and written["data"]["images"] == 4000
 
 
-@pytest.mark.parametrize(("asked", "expected"), [([], 20), (["--periods", "1"], None), (["--recipe", "short"], None)])
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [([], PROFILES["quick"].max_steps), (["--periods", "1"], None), (["--recipe", FAST.name], None)],
+)
 def test_train_is_as_long_as_suits_the_machine_unless_told(results, monkeypatch, asked, expected):
     given = []
 
@@ -93,16 +98,16 @@ def test_train_is_as_long_as_suits_the_machine_unless_told(results, monkeypatch,
 
     monkeypatch.setattr("iadb_helpers.__main__.train", stop)
     assert main(["train", *asked]) == 1
-    assert given == [expected]  # 20 is the quick profile's
+    assert given == [expected]
 
 
 def test_train_by_default_follows_this_machine_s_recipe_into_the_results(results, monkeypatch):
-    monkeypatch.setenv("IADB_PROFILE", "cuda")
+    profile = replace(PROFILES["quick"], name="other", recipe=REFERENCE.name)  # not the quick profile's recipe
+    monkeypatch.setitem(PROFILES, "other", profile)
+    monkeypatch.setenv("IADB_PROFILE", "other")
     assert main(["train", "--max-steps", "1"]) == 0
     written = read_card(results / "weights.safetensors")
-    assert written["recipe"] == {
-        "name": "reference", "periods": 16, "batch_size": 64, "learning_rate": 5e-4, "one_cycle": False,
-    }  # fmt: skip
+    assert written["recipe"] == asdict(REFERENCE) != asdict(RECIPES[PROFILES["quick"].recipe])
     assert written["seed"] == 0
     assert (results / "training.safetensors").is_file()
 
@@ -129,7 +134,7 @@ def test_an_interrupted_training_returns_130_and_resume_ends_it_as_if_never_stop
     results, tmp_path, monkeypatch, digits, interruptible, capsys
 ):
     monkeypatch.setattr(__main__, "load_mnist", lambda: digits_of(digits, 130))
-    command = ["train", "--device", "cpu", "--recipe", "short", "--max-steps", "2", "--out"]
+    command = ["train", "--device", "cpu", "--recipe", FAST.name, "--max-steps", "2", "--out"]
     whole, out = tmp_path / "whole" / "w.safetensors", tmp_path / "halves" / "w.safetensors"
     assert main([*command, str(whole)]) == 0
     with monkeypatch.context() as patch:

@@ -12,16 +12,20 @@ import torch
 from bs4 import BeautifulSoup
 from torch import nn
 from torch.nn.functional import relu
+from torch.utils.data import Subset
+from tqdm import tqdm
 
 from iadb_helpers import UNet, blend, checkpoints, load_pretrained, runtime, sample, training
+from iadb_helpers.data import all_images
 from iadb_helpers.notebooks import execute, series, write_page
+from iadb_helpers.recipes import REFERENCE
 
 
-def in_view(number: str, *names: str) -> list:
-    """The functions or classes of these names, as a notebook defines them."""
+def in_view(number: str, *names: str, **more) -> list:
+    """The functions or classes of these names, as a notebook defines them; ``more`` is what else they may use."""
     path = next(path for path in series() if path.name.startswith(number))
     cells = [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
-    known = {"torch": torch, "nn": nn, "relu": relu, "blend": blend}
+    known = {"torch": torch, "nn": nn, "relu": relu, "blend": blend, "tqdm": tqdm} | more
     for source in cells:
         wanted = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
         exec(compile(ast.Module(wanted, type_ignores=[]), str(path.name), "exec"), known)
@@ -51,13 +55,37 @@ def test_network_in_view_is_the_packages(pair):
 
 
 def test_loss_in_view_is_the_packages(pair, monkeypatch):
-    monkeypatch.setattr(training, "training_precision", lambda device: contextlib.nullcontext())
+    monkeypatch.setattr(training, "fast_precision", lambda device: contextlib.nullcontext())
     (loss_by_hand,) = in_view("03", "loss_by_hand")
     model = load_pretrained("cpu")
     torch.testing.assert_close(loss_by_hand(model, *pair), training.deblending_loss(model, *pair))
 
 
-def test_sampler_in_view_is_the_packages(pair):
+def test_loop_in_view_has_the_packages_losses(digits, monkeypatch):
+    """In float32, in the package's order of digits, and with as many a batch as is quick."""
+    monkeypatch.setattr(training, "fast_precision", lambda device: contextlib.nullcontext())
+    dataset, seed, batch, asked = Subset(digits, range(80)), 3, 4, []
+
+    def in_the_packages_order(given, **settings):
+        """A DataLoader's stand-in, which leaves the generator to the noise and α."""
+        asked.append(settings)
+        order = torch.randperm(len(given), generator=torch.Generator().manual_seed(seed + 1))
+        return ((x1, None) for x1 in all_images(given)[order].split(batch))
+
+    (training_loop,) = in_view("03", "training_loop", DataLoader=in_the_packages_order)
+    torch.manual_seed(0)
+    mine = training_loop(UNet(), dataset, steps=20, generator=torch.Generator().manual_seed(seed))
+    (settings,) = asked
+    assert settings.pop("generator") is not None
+    assert settings == {"batch_size": REFERENCE.batch_size, "shuffle": True, "drop_last": True}
+    torch.manual_seed(0)
+    theirs = training.train(UNet(), dataset, batch_size=batch, max_steps=20, seed=seed, device="cpu").losses
+    assert mine == pytest.approx(theirs, rel=1e-4) and len(mine) == 20
+    assert mine[-1] < 0.8 * mine[0]
+
+
+def test_sampler_in_view_is_the_packages(pair, monkeypatch):
+    monkeypatch.setattr(runtime, "use_bfloat16", lambda device: False)
     (sample_by_hand,) = in_view("04", "sample_by_hand")
     model = load_pretrained("cpu")
     torch.testing.assert_close(sample_by_hand(model, pair[0], 5), sample(model, pair[0], steps=5))

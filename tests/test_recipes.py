@@ -7,7 +7,7 @@ import re
 import pytest
 import torch
 
-from iadb_helpers.recipes import RECIPES, REFERENCE, SHORT, History, Recipe, card
+from iadb_helpers.recipes import FAST, RECIPES, REFERENCE, History, Recipe, card
 from iadb_helpers.runtime import machine
 
 CPU = torch.device("cpu")
@@ -15,12 +15,12 @@ CPU = torch.device("cpu")
 
 def test_the_reference_is_the_recipe_that_everything_is_measured_by():
     assert (REFERENCE.periods, REFERENCE.batch_size, REFERENCE.learning_rate) == (16, 64, 5e-4)
-    assert not REFERENCE.one_cycle
+    assert (REFERENCE.one_cycle, REFERENCE.average, REFERENCE.focused) == (False, 0, False)  # none of the later changes
 
 
 def test_recipes_go_by_their_names():
-    assert RECIPES == {"reference": REFERENCE, "short": SHORT}
-    assert SHORT.one_cycle and SHORT.batch_size < REFERENCE.batch_size
+    assert RECIPES == {"reference": REFERENCE, "fast": FAST}
+    assert FAST.one_cycle and FAST.batch_size < REFERENCE.batch_size
 
 
 def test_a_constant_learning_rate():
@@ -74,11 +74,12 @@ def test_a_card_of_a_long_training_ends_with_its_last_500_steps(digits):
 
 
 def test_a_card_is_plain_json_that_says_how_the_weights_came_about(digits):
-    recipe = Recipe("mine", periods=3, batch_size=8, learning_rate=1e-3, one_cycle=True)
+    recipe = Recipe("mine", 3, batch_size=8, learning_rate=1e-3, one_cycle=True, average=0.99, focused=True)
     made = card(recipe, 7, digits, History(losses=[1 / 3] * 10), CPU)
     assert json.loads(json.dumps(made)) == made
     assert made["recipe"] == {
         "name": "mine", "periods": 3, "batch_size": 8, "learning_rate": 1e-3, "one_cycle": True,
+        "average": 0.99, "focused": True,
     }  # fmt: skip
     assert made["seed"] == 7
     assert made["machine"] == machine(CPU) and made["torch"] == torch.__version__

@@ -18,13 +18,13 @@ from iadb_helpers.recipes import RECIPES
 from iadb_helpers.runtime import (
     PROFILES,
     describe,
+    fast_precision,
     first_interrupt,
     machine,
     pick_device,
     profile,
     results_dir,
     shown,
-    training_precision,
     use_bfloat16,
     write_atomically,
 )
@@ -68,7 +68,8 @@ def test_unknown_profile(monkeypatch):
 def test_profiles_are_what_their_names_promise():
     assert all(each.recipe in RECIPES for each in PROFILES.values())
     assert PROFILES["quick"].max_steps <= 50 and PROFILES["quick"].sampling_steps < PROFILES["cpu"].sampling_steps
-    assert PROFILES["cuda"].recipe == "reference" and PROFILES["cuda"].sampling_steps == 128
+    assert PROFILES["quick"].max_steps < PROFILES["cpu"].max_steps < PROFILES["cuda"].max_steps
+    assert PROFILES["cuda"].sampling_steps == 128
 
 
 # --- device and precision ---
@@ -105,7 +106,7 @@ def test_bfloat16_only_on_a_cpu_with_its_instructions(monkeypatch, able, expecte
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able, raising=False)
     assert use_bfloat16(CPU) is expected
     assert describe(CPU) == f"cpu ({torch.get_num_threads()} threads, {'bfloat16' if expected else 'float32'})"
-    with training_precision(CPU):
+    with fast_precision(CPU):
         assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == (torch.bfloat16 if expected else torch.float32)
 
 
@@ -172,11 +173,14 @@ def test_an_installed_copy_falls_back_to_where_it_is_run(tmp_path, monkeypatch, 
 
 
 def test_the_package_imports_without_the_optional_packages(tmp_path):
-    optional = ["ipywidgets", "mlxtend", "jupyter", "IPython"]
+    optional = ["ipywidgets", "mlxtend", "jupyter", "IPython", "sklearn", "scipy", "torchmetrics", "pandas"]
     code = f"""
 import sys
 sys.modules.update(dict.fromkeys({optional}))  # None: importing it raises ModuleNotFoundError
+import importlib, pkgutil
 import iadb_helpers
+for module in pkgutil.iter_modules(iadb_helpers.__path__):
+    importlib.import_module(f"iadb_helpers.{{module.name}}")
 print(*sorted(iadb_helpers.__all__))
 """
     names = "UNet blend deblend load_mnist load_pretrained sample to_display train"

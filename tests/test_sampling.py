@@ -5,9 +5,9 @@ import math
 import pytest
 import torch
 
-from iadb_helpers import UNet, sample
+from iadb_helpers import UNet, load_pretrained, runtime, sample
 from iadb_helpers.data import all_images
-from iadb_helpers.sampling import invert
+from iadb_helpers.sampling import METHODS, SCHEDULES, evaluations, invert
 
 MEAN, DEVIATION = 1.5, 0.5  # of x₁ in the Gaussian tests
 
@@ -71,6 +71,16 @@ def network():
     return UNet().eval()
 
 
+@pytest.fixture
+def float32(monkeypatch):
+    """The same precision on every machine."""
+    monkeypatch.setattr(runtime, "use_bfloat16", lambda device: False)
+
+
+every_method = pytest.mark.parametrize("method", METHODS)
+every_schedule = pytest.mark.parametrize("schedule", SCHEDULES)
+
+
 # --- two Gaussians ---
 
 
@@ -82,6 +92,29 @@ def test_samples_of_two_gaussians_approach_the_exact_mapping_as_one_over_t(shape
     slope = slope_of_errors(lambda T: (sample(tangent, x0, T) - exact).abs().max().item())
     assert slope == pytest.approx(-1, abs=0.05)
     assert torch.allclose(sample(tangent, x0, 1024), exact, atol=4e-3)  # measured: 0.0023 off at most
+
+
+@every_schedule
+@pytest.mark.parametrize(("method", "order"), [("euler", 1), ("heun", 2), ("ab2", 2)])
+def test_each_method_approaches_the_exact_mapping_in_its_order(method, order, schedule):
+    x0 = noise(64)
+    exact, tangent = MEAN + DEVIATION * x0, gaussian_tangent(MEAN, DEVIATION)
+
+    def error_at(T):
+        return (sample(tangent, x0, T, method=method, schedule=schedule) - exact).abs().max().item()
+
+    # Measured: 0.99 for Euler, and 2.00 to 2.09 for the others.
+    slope = slope_of_errors(error_at, (128, 256, 512, 1024))
+    assert slope == pytest.approx(-order, abs=0.05 if order == 1 else 0.15)
+    assert order == 1 or error_at(128) < 1e-3  # measured: 7e-4 at most, where Euler is off by 0.018 at least
+
+
+@every_schedule
+@every_method
+def test_every_method_goes_straight_along_a_constant_tangent(method, schedule):
+    y = noise(5, 2, seed=1)
+    ends = sample(lambda x, alpha: y, noise(5, 2), 5, method=method, schedule=schedule)
+    torch.testing.assert_close(ends, noise(5, 2) + y, rtol=1e-12, atol=1e-12)
 
 
 def test_the_states_between_follow_the_exact_curve():
@@ -98,6 +131,32 @@ def test_few_steps_between_standard_gaussians_by_hand(steps, factor):
     """D = (2α − 1)/((1−α)² + α²)·x, which at α = 0, ¼, ½, ¾ is −x, −0.8x, 0, 0.8x."""
     x0 = noise(16)
     torch.testing.assert_close(sample(gaussian_tangent(0, 1), x0, steps), factor * x0, rtol=1e-14, atol=1e-15)
+
+
+def test_heuns_steps_by_hand():
+    """The mean of −1 and −0.8·0.75, of −0.64 and 0, of 0 and 0.8·0.72; and at the end Euler's 1 + 0.8/4 times."""
+    x0 = noise(16)
+    states = sample(gaussian_tangent(0, 1), x0, 4, trajectory=True, method="heun")
+    for state, factor in zip(states, (1, 0.8, 0.72, 0.792, 0.9504), strict=True):
+        torch.testing.assert_close(state, factor * x0, rtol=1e-14, atol=1e-15)
+
+
+def test_the_first_two_steps_of_adams_and_bashforth_by_hand():
+    """Euler's ¾; there D is −0.6, after −1 it will be −0.4 and −0.2, in the step's middle: 0.75 − 0.4/4 = 0.65."""
+    x0 = noise(16)
+    states = sample(gaussian_tangent(0, 1), x0, 4, trajectory=True, method="ab2")
+    for state, factor in zip(states[:3], (1, 0.75, 0.65), strict=True):
+        torch.testing.assert_close(state, factor * x0, rtol=1e-14, atol=1e-15)
+
+
+@every_schedule
+def test_adams_and_bashforth_follow_a_tangent_that_grows_evenly_whatever_the_steps(schedule):
+    """D = α leads to α²/2. Euler's first step stands still; all later ones are exact, of equal length or not."""
+    x0 = noise(3)
+    states = sample(lambda x, alpha: alpha, x0, 5, trajectory=True, method="ab2", schedule=schedule)
+    alphas = [SCHEDULES[schedule](t / 5) for t in range(6)]
+    for state, alpha in zip(states[1:], alphas[1:], strict=True):
+        torch.testing.assert_close(state, x0 + (alpha**2 - alphas[1] ** 2) / 2, rtol=1e-12, atol=1e-12)
 
 
 def test_inverting_by_hand():
@@ -131,6 +190,19 @@ def test_every_sample_ends_on_a_digit_of_the_set(digits):
     distances = (ends[:, None] - points).abs().amax(dim=(2, 3, 4))
     assert distances.amin(dim=1).max() < 1e-9
     assert len(distances.argmin(dim=1).unique()) > 8  # and not all on the same one
+
+
+@every_schedule
+@every_method
+def test_every_method_ends_on_a_digit_and_never_asks_at_alpha_1(digits, method, schedule):
+    """There the exact D is 0/0, and what follows would be NaN."""
+    points = all_images(digits)[:40].double()
+    model = Recorded(finite_set_tangent(points))
+    ends = sample(model, noise(24, 1, 32, 32), 32, method=method, schedule=schedule)
+    distances = (ends[:, None] - points).abs().amax(dim=(2, 3, 4))
+    assert distances.amin(dim=1).max() < 1e-9
+    assert len(distances.argmin(dim=1).unique()) > 8
+    assert max(alpha.max().item() for alpha in model.alphas) < 1
 
 
 def test_the_only_point_is_reached_along_a_straight_line():
@@ -172,8 +244,46 @@ def test_each_state_is_the_one_before_plus_its_tangent_over_t():
     for t in range(steps):
         assert torch.equal(model.alphas[t], torch.full((5,), t / steps, dtype=torch.float64))
         assert torch.equal(model.states[t], states[t])
-        assert torch.equal(states[t + 1], states[t] + model.returned[t] / steps)
+        torch.testing.assert_close(states[t + 1], states[t] + model.returned[t] / steps, rtol=1e-14, atol=1e-14)
     assert torch.equal(sample(model, x0, steps), states[-1])
+
+
+@every_method
+@pytest.mark.parametrize(("schedule", "power"), [("uniform", 1), ("early", 2)])
+def test_a_step_begins_at_the_schedules_alpha(method, schedule, power):
+    model, steps = Recorded(gaussian_tangent(MEAN, DEVIATION)), 6
+    sample(model, noise(3), steps, method=method, schedule=schedule)
+    asked = sorted({alpha[0].item() for alpha in model.alphas})  # Heun asks at the ends of the steps, too
+    assert asked == pytest.approx([(t / steps) ** power for t in range(steps)], abs=1e-15)
+    assert all(alpha.unique().numel() == 1 and alpha.shape == (3,) for alpha in model.alphas)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 7])
+@pytest.mark.parametrize(("method", "expected"), [("euler", [1, 2, 7]), ("heun", [1, 3, 13]), ("ab2", [1, 2, 7])])
+def test_evaluations_are_as_many_as_counted(method, expected, steps):
+    model = Recorded(gaussian_tangent(MEAN, DEVIATION))
+    sample(model, noise(2), steps, method=method)
+    assert len(model.alphas) == evaluations(method, steps) == expected[[1, 2, 7].index(steps)]
+
+
+@every_schedule
+@every_method
+def test_a_trajectory_has_every_state_whatever_the_method(method, schedule):
+    x0, tangent = noise(5, 2), gaussian_tangent(MEAN, DEVIATION)
+    states = sample(tangent, x0, 256, trajectory=True, method=method, schedule=schedule)
+    assert states.shape == (257, 5, 2) and torch.equal(states[0], x0)
+    assert torch.equal(sample(tangent, x0, 256, method=method, schedule=schedule), states[-1])
+    for t in (1, 100, 200, 256):
+        alpha = SCHEDULES[schedule](t / 256)
+        exact = alpha * MEAN + math.hypot(1 - alpha, alpha * DEVIATION) * x0
+        assert torch.allclose(states[t], exact, atol=2e-2), t
+
+
+def test_euler_with_equal_steps_unless_told_otherwise():
+    x0, tangent = noise(8), gaussian_tangent(MEAN, DEVIATION)
+    assert torch.equal(sample(tangent, x0, 6), sample(tangent, x0, 6, method="euler", schedule="uniform"))
+    ends = [sample(tangent, x0, 6, method=method, schedule=schedule) for method in METHODS for schedule in SCHEDULES]
+    assert all(not torch.allclose(a, b, atol=1e-4) for i, a in enumerate(ends) for b in ends[:i])
 
 
 def test_inverting_takes_the_alphas_in_falling_order():
@@ -204,7 +314,7 @@ def test_the_same_noise_gives_the_same_digits_and_other_noise_others(network):
     assert not torch.allclose(first, sample(network, other, 3), atol=0.1)
 
 
-def test_a_batch_is_its_samples_one_by_one(network):
+def test_a_batch_is_its_samples_one_by_one(network, float32):
     x0 = noise(2, 1, 32, 32).float()
     together = sample(network, x0, 2)
     torch.testing.assert_close(together, torch.cat([sample(network, x, 2) for x in x0[:, None]]), rtol=1e-4, atol=1e-4)
@@ -217,6 +327,80 @@ def test_no_gradient_is_kept(network, walk):
     assert not walk(network, noise(1, 1, 32, 32).float(), 1).requires_grad
 
 
+# --- precision ---
+
+
+@pytest.fixture
+def dtypes(network):
+    """At each evaluation of the network: of the state it was given, and of the tangent it returned."""
+    seen = []
+    hook = network.register_forward_hook(lambda _, given, d: seen.append((given[0].dtype, d.dtype)))
+    yield seen
+    hook.remove()
+
+
+@every_method
+@pytest.mark.parametrize("able", [True, False])
+def test_the_network_is_asked_in_bfloat16_where_the_hardware_has_it_and_the_state_keeps_float32(
+    network, dtypes, monkeypatch, method, able
+):
+    monkeypatch.setattr(runtime, "use_bfloat16", lambda device: able)
+    states = sample(network, noise(1, 1, 32, 32).float(), 2, trajectory=True, method=method)
+    assert dtypes == [(torch.float32, torch.bfloat16 if able else torch.float32)] * evaluations(method, 2)
+    assert states.dtype == torch.float32
+    # A state that had passed through bfloat16 would have all its values among bfloat16's.
+    assert not torch.equal(states[-1], states[-1].bfloat16().float())
+
+
+def test_a_tangent_in_bfloat16_is_added_in_float32(network, monkeypatch):
+    """A third of it, rounded to bfloat16 once more, would be off in the third digit."""
+    monkeypatch.setattr(runtime, "use_bfloat16", lambda device: True)
+    tangents, x0 = [], noise(1, 1, 32, 32).float()
+    hook = network.register_forward_hook(lambda _, given, d: tangents.append(d.float()))
+    states = sample(network, x0, 3, trajectory=True)
+    hook.remove()
+    torch.testing.assert_close(states[1] - x0, tangents[0] / 3, rtol=1e-5, atol=1e-6)
+
+
+def test_inverting_asks_in_bfloat16_too(network, dtypes, monkeypatch):
+    monkeypatch.setattr(runtime, "use_bfloat16", lambda device: True)
+    assert invert(network, noise(1, 1, 32, 32).float(), 2).dtype == torch.float32
+    assert dtypes == [(torch.float32, torch.bfloat16)] * 2
+
+
+class Convolution(torch.nn.Conv2d):
+    """Another network than the UNet; autocast would compute it in bfloat16."""
+
+    def forward(self, x, alpha):
+        assert not torch.is_autocast_enabled("cpu")
+        return super().forward(x)
+
+
+def test_any_other_model_is_called_as_it_is(monkeypatch):
+    monkeypatch.setattr(runtime, "use_bfloat16", lambda device: True)
+    torch.manual_seed(0)
+    other, x0 = Convolution(1, 1, 3, padding=1), noise(2, 1, 8, 8).float()
+    model = Recorded(lambda x, alpha: other(x, alpha))  # a plain function of it
+    ends = sample(other, x0, 3)
+    assert torch.equal(ends, sample(model, x0, 3))
+    assert {d.dtype for d in model.returned} == {torch.float32}
+    x = x0
+    for _ in range(3):
+        with torch.no_grad():
+            x = x + other(x, None) / 3
+    torch.testing.assert_close(ends, x, rtol=1e-5, atol=1e-6)
+
+
+def test_in_bfloat16_the_digits_are_nearly_the_same(monkeypatch):
+    model, x0 = load_pretrained("cpu", "reference_16"), noise(4, 1, 32, 32).float()
+    ends = {}
+    for able in (True, False):
+        monkeypatch.setattr(runtime, "use_bfloat16", lambda device, able=able: able)
+        ends[able] = sample(model, x0, 8)
+    off = (ends[True] - ends[False]).norm() / (ends[False] - x0).norm()
+    assert 0 < off < 0.02  # measured: 0.003
+
+
 # --- what is refused ---
 
 
@@ -226,6 +410,15 @@ def test_steps_that_are_no_whole_number_from_1_up(walk, steps):
     model = Recorded(gaussian_tangent(MEAN, DEVIATION))
     with pytest.raises(ValueError, match=rf"^steps must be a whole number from 1 up, but {steps!r} came$"):
         walk(model, noise(2), steps)
+    assert model.states == []
+
+
+@pytest.mark.parametrize("value", ["rk4", "Euler", "", None])
+@pytest.mark.parametrize(("name", "choices"), [("method", "euler, heun, ab2"), ("schedule", "uniform, early")])
+def test_a_method_or_schedule_of_another_name(name, choices, value):
+    model = Recorded(gaussian_tangent(MEAN, DEVIATION))
+    with pytest.raises(ValueError, match=f"^{name} must be one of {choices}, but {value!r} came$"):
+        sample(model, noise(2), 2, **{name: value})
     assert model.states == []
 
 

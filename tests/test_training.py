@@ -1,6 +1,7 @@
 """The loss, the loop against a plainly written one, and every way in which a training can stop and go on."""
 
 import contextlib
+import copy
 import errno
 import json
 import math
@@ -9,7 +10,9 @@ import re
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -19,13 +22,17 @@ from torch.utils.data import Subset, TensorDataset
 import iadb_helpers
 from iadb_helpers import UNet, train, training
 from iadb_helpers.checkpoints import load_weights, read_tensors, save_tensors, save_weights
-from iadb_helpers.data import all_images
+from iadb_helpers.data import all_images, compact_images
+from iadb_helpers.pairs import focused
 from iadb_helpers.recipes import Recipe
 from iadb_helpers.runtime import describe
 from iadb_helpers.training import deblending_loss
 
 CPU = torch.device("cpu")
 RATE = 1e-3
+# With small_train's settings: one that averages and can be made longer, and all at once.
+AVERAGING = Recipe("averaging", 3, 4, RATE, average=0.8, focused=True)
+EVERYTHING = Recipe("everything", 3, 4, RATE, one_cycle=True, average=0.8, focused=True)
 
 
 class Small(nn.Module):
@@ -73,6 +80,38 @@ def spoil_at(model, step: int, value: float) -> None:
     model.register_forward_hook(lambda _, __, output: output * value if next(calls) >= step else None)
 
 
+def averaged_by_hand(recipe: Recipe, after: list[dict]) -> dict[str, torch.Tensor]:
+    """The moving mean of what the weights were at the start and after each step."""
+    mean = after[0]
+    for number, now in enumerate(after[1:]):
+        decay = min(recipe.average, (number + 1) / (number + 10))
+        mean = {name: decay * mean[name] + (1 - decay) * now[name] for name in mean}
+    return mean
+
+
+def assert_close(one: dict, other: dict) -> None:
+    for name in one:
+        torch.testing.assert_close(one[name], other[name], rtol=1e-5, atol=1e-7)
+
+
+def weights_at_each_step(model) -> list[dict]:
+    """A list that a training will fill with the weights that its steps begin with."""
+    seen = []
+    model.register_forward_pre_hook(lambda *_: seen.append(weights(model)))
+    return seen
+
+
+def raw_of(path: Path) -> dict[str, torch.Tensor]:
+    """The weights that the next step starts from, out of a checkpoint."""
+    tensors = read_tensors(path)[0]
+    return {name.removeprefix("raw/"): tensor for name, tensor in tensors.items() if name.startswith("raw/")}
+
+
+def means_of(path: Path) -> dict[str, torch.Tensor]:
+    """The averaged weights out of a checkpoint."""
+    return {name: tensor for name, tensor in read_tensors(path)[0].items() if "/" not in name}
+
+
 @pytest.fixture
 def seen(monkeypatch) -> list[dict]:
     """What each step gave the loss, and what the loss was."""
@@ -90,7 +129,7 @@ def seen(monkeypatch) -> list[dict]:
 @pytest.fixture
 def float32(monkeypatch):
     """The same precision on every machine."""
-    monkeypatch.setattr(training, "training_precision", lambda device: contextlib.nullcontext())
+    monkeypatch.setattr(training, "fast_precision", lambda device: contextlib.nullcontext())
 
 
 @pytest.fixture
@@ -129,9 +168,9 @@ def test_the_model_is_asked_at_the_blend():
     assert torch.equal(x[:, 0, 3, 3], torch.tensor([2.0, 4.0])) and torch.equal(given, alpha)
 
 
-def test_only_the_network_runs_in_the_training_precision(monkeypatch):
+def test_only_the_network_runs_in_the_fast_precision(monkeypatch):
     """Autocast for the network; but the difference and its squares keep float32."""
-    monkeypatch.setattr(training, "training_precision", lambda d: torch.autocast(d.type, dtype=torch.bfloat16))
+    monkeypatch.setattr(training, "fast_precision", lambda d: torch.autocast(d.type, dtype=torch.bfloat16))
     model, dtypes = Small(), []
     model.register_forward_hook(lambda _, __, output: dtypes.append(output.dtype))
     x0, x1 = torch.randn(2, 3, 1, 32, 32, generator=torch.Generator().manual_seed(0))
@@ -203,6 +242,37 @@ def test_training_along_a_cycle_equals_a_plain_loop(float32):
     assert history.losses == pytest.approx(plain_training(plain, pictures(13), 21, 4, rates, seed=5), rel=1e-4)
     for trained, expected in zip(model.parameters(), plain.parameters(), strict=True):
         torch.testing.assert_close(trained, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_mnist_is_trained_on_its_pixels_as_on_the_same_images_as_floats(float32, digits):
+    """The pixels stay uint8 until their batch is shown; the floats went through the transform one by one."""
+    pixels, floats = copy.copy(digits), Subset(digits, range(40))
+    pixels.data, pixels.targets = digits.data[:40], digits.targets[:40]
+    assert compact_images(pixels).dtype == torch.uint8 and compact_images(floats).dtype == torch.float32
+    losses = []
+    for dataset in (pixels, floats):
+        torch.manual_seed(0)
+        losses.append(train(UNet(), dataset, periods=2, batch_size=4, device="cpu").losses)
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4) and len(losses[0]) == 20
+    assert losses[0][-1] < 0.8 * losses[0][0]
+
+
+def test_training_ends_with_the_averages_of_the_plain_loops_weights(float32):
+    model, plain = Small(), Small()
+    after = weights_at_each_step(model)
+    history = small_train(model, recipe=replace(AVERAGING, focused=False), seed=5)
+    assert history.losses == pytest.approx(plain_training(plain, pictures(13), 9, 4, [RATE] * 9, seed=5), rel=1e-4)
+    after.append(weights(plain))  # the model has its averages by now
+    assert_close(weights(model), averaged_by_hand(AVERAGING, after))
+    assert not torch.allclose(weights(model)["conv.weight"], after[-1]["conv.weight"], atol=1e-4)
+
+
+def test_alpha_is_drawn_as_the_recipe_says(seen):
+    small_train(Small(), recipe=AVERAGING)
+    small_train(Small())
+    assert len(seen) == 18
+    for mine, even in zip(seen[:9], seen[9:], strict=True):
+        assert torch.equal(mine["alpha"], focused(even["alpha"])) and not torch.equal(mine["alpha"], even["alpha"])
 
 
 def test_there_is_one_loss_a_step_and_it_is_per_pixel(seen):
@@ -339,14 +409,17 @@ def test_without_checkpoint_nothing_is_written(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("one_cycle", [False, True])
+@pytest.mark.parametrize(
+    "recipe",
+    [Recipe("plain", 3), Recipe("cycle", 3, one_cycle=True), AVERAGING, EVERYTHING],
+    ids=lambda recipe: recipe.name,
+)
 @pytest.mark.parametrize("step", [0, 1, 2, 4, 8])
 def test_an_interrupt_stops_after_its_step_and_resuming_is_as_if_never_stopped(
-    tmp_path, interruptible, capsys, step, one_cycle
+    tmp_path, interruptible, capsys, step, recipe
 ):
-    recipe = Recipe("mine", 3, one_cycle=one_cycle)
     whole = Small()
-    expected = small_train(whole, recipe=recipe)
+    expected = small_train(whole, recipe=recipe, checkpoint=tmp_path / "whole")
     model = Small()
     at_call(model, step, lambda: signal.raise_signal(signal.SIGINT))
     history = small_train(model, recipe=recipe, checkpoint=tmp_path / "t")
@@ -363,6 +436,72 @@ def test_an_interrupt_stops_after_its_step_and_resuming_is_as_if_never_stopped(
     assert f"steps {step + 1} to 9" in capsys.readouterr().out
     assert history.losses == expected.losses and not history.interrupted
     assert equal(weights(resumed), weights(whole))
+    assert equal(read_tensors(tmp_path / "t")[0], read_tensors(tmp_path / "whole")[0])
+
+
+def test_after_an_interrupt_the_model_and_the_checkpoint_have_the_averages(tmp_path, interruptible):
+    model = Small()
+    after = weights_at_each_step(model)
+    at_call(model, 4, lambda: signal.raise_signal(signal.SIGINT))
+    small_train(model, recipe=EVERYTHING, checkpoint=tmp_path / "t")
+    after.append(raw_of(tmp_path / "t"))
+    assert len(after) == 6
+    assert_close(weights(model), averaged_by_hand(EVERYTHING, after))
+    assert equal(weights(model), means_of(tmp_path / "t")) and not equal(weights(model), after[-1])
+
+
+@pytest.fixture
+def a_second_a_step(monkeypatch):
+    """Makes a model whose steps take a second each, by the clock that training looks at."""
+    clock = SimpleNamespace(now=100.0)
+    monkeypatch.setattr(training, "time", SimpleNamespace(monotonic=lambda: clock.now))
+
+    def make(seed: int = 0) -> Small:
+        def pass_a_second(*_):
+            clock.now += 1
+
+        model = Small(seed)
+        model.register_forward_hook(pass_a_second)
+        return model
+
+    return make
+
+
+@pytest.mark.parametrize(("seconds", "steps"), [(0.5, 1), (2, 2), (2.5, 3), (4.5, 5), (8, 8)])
+def test_training_stops_after_the_step_in_which_its_time_is_up(tmp_path, a_second_a_step, capsys, seconds, steps):
+    whole, model = Small(), a_second_a_step()
+    after = weights_at_each_step(model)
+    expected = small_train(whole, recipe=EVERYTHING)
+    history = small_train(model, recipe=EVERYTHING, checkpoint=tmp_path / "t", max_seconds=seconds)
+    assert history.losses == expected.losses[:steps] and history.steps == 9
+    assert history.out_of_time and not history.interrupted and history.seconds == steps
+    assert read_tensors(tmp_path / "t")[1]["step"] == steps
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert f"out of time at step {steps} of 9" in last
+    assert last.endswith(f"; resume=True continues from {tmp_path / 't'}")
+    after.append(raw_of(tmp_path / "t"))
+    assert_close(weights(model), averaged_by_hand(EVERYTHING, after))
+    assert equal(weights(model), means_of(tmp_path / "t"))
+
+    resumed = Small(seed=1)
+    history = small_train(resumed, recipe=EVERYTHING, checkpoint=tmp_path / "t", resume=True)
+    assert history.losses == expected.losses and not history.out_of_time
+    assert equal(weights(resumed), weights(whole))
+
+
+@pytest.mark.parametrize("seconds", [8.5, 9, 1000])
+def test_a_training_that_ends_in_time_is_not_out_of_time(a_second_a_step, capsys, seconds):
+    history = small_train(a_second_a_step(), max_seconds=seconds)
+    assert len(history.losses) == 9 and not history.out_of_time and not history.interrupted
+    assert "done at step 9 of 9" in capsys.readouterr().out
+
+
+def test_the_time_is_each_calls_own(tmp_path, a_second_a_step):
+    """Twice two seconds are four steps."""
+    for steps in (2, 4):
+        model = a_second_a_step()
+        history = small_train(model, checkpoint=tmp_path / "t", resume=True, max_seconds=2)
+        assert len(history.losses) == steps and history.out_of_time and history.seconds == 2
 
 
 def test_a_second_interrupt_stops_at_once(tmp_path, interruptible):
@@ -385,6 +524,7 @@ import json, os, signal, sys
 import torch
 from torch.utils.data import TensorDataset
 from iadb_helpers import UNet, train
+from iadb_helpers.recipes import Recipe
 
 checkpoint, interrupt_at, resume = sys.argv[1], int(sys.argv[2]), sys.argv[3] == "resume"
 torch.set_num_threads(1)
@@ -393,8 +533,9 @@ model = UNet()
 calls = iter(range(1000))
 model.register_forward_hook(lambda *_: os.kill(os.getpid(), signal.SIGINT) if next(calls) == interrupt_at else None)
 images = torch.randn(7, 1, 32, 32, generator=torch.Generator().manual_seed(0))
+recipe = Recipe("everything", periods=2, batch_size=2, one_cycle=True, average=0.8, focused=True)
 history = train(
-    model, TensorDataset(images, torch.zeros(7)), periods=2, batch_size=2, device="cpu",
+    model, TensorDataset(images, torch.zeros(7)), recipe=recipe, device="cpu",
     checkpoint=checkpoint or None, resume=resume,
 )
 total = [p.double().sum().item() for p in model.parameters()]
@@ -403,7 +544,7 @@ print("\\n" + json.dumps([history.losses, history.interrupted, total]))
 
 
 def test_an_interrupted_training_resumed_in_a_new_process_ends_as_if_never_stopped(tmp_path):
-    """Six steps of the real network; the interrupt comes in the second period's second step."""
+    """Six steps of the real network, averaged and along a cycle; the interrupt comes within the second period."""
     package = Path(iadb_helpers.__file__).parents[1]
 
     def in_a_new_process(checkpoint, interrupt_at, start):
@@ -430,11 +571,12 @@ def test_resuming_a_finished_training_changes_nothing(tmp_path):
     assert equal(weights(resumed), weights(model)) and (tmp_path / "t").stat().st_mtime_ns == written.st_mtime_ns
 
 
-def test_at_a_constant_learning_rate_a_training_can_be_made_longer(tmp_path):
+@pytest.mark.parametrize("recipe", [Recipe("plain", 3), AVERAGING], ids=lambda recipe: recipe.name)
+def test_at_a_constant_learning_rate_a_training_can_be_made_longer(tmp_path, recipe):
     whole, model = Small(), Small()
-    expected = small_train(whole, periods=4)
-    small_train(model, periods=2, max_steps=4, checkpoint=tmp_path / "t")
-    history = small_train(model, periods=4, checkpoint=tmp_path / "t", resume=True)
+    expected = small_train(whole, recipe=recipe, periods=4)
+    small_train(model, recipe=recipe, periods=2, max_steps=4, checkpoint=tmp_path / "t")
+    history = small_train(model, recipe=recipe, periods=4, checkpoint=tmp_path / "t", resume=True)
     assert history.losses == expected.losses and equal(weights(model), weights(whole))
 
 
@@ -468,6 +610,8 @@ CYCLE = Recipe("cycle", 3, 4, RATE, one_cycle=True)
         ({}, {"dataset": pictures(12)}, "images 13 there, 12 here"),
         ({}, {"learning_rate": 0.5}, "learning_rate 0.001 there, 0.5 here"),
         ({}, {"recipe": CYCLE}, "one_cycle False there, True here"),
+        ({}, {"recipe": AVERAGING}, r"average 0\.0 there, 0\.8 here; focused False there, True here"),
+        ({"recipe": AVERAGING}, {}, r"average 0\.8 there, 0\.0 here; focused True there, False here"),
         ({"recipe": CYCLE}, {"recipe": CYCLE, "periods": 4}, "steps 9 there, 12 here"),
         ({}, {"seed": 2, "batch_size": 2}, "seed 0 there, 2 here; batch_size 4 there, 2 here"),
     ],
@@ -480,6 +624,21 @@ def test_a_checkpoint_of_another_training_is_not_resumed(tmp_path, before, after
         small_train(model, checkpoint=path, resume=True, **after)
     assert path.read_bytes() == content
     assert equal(weights(model), weights(Small(seed=1)))
+
+
+@pytest.mark.parametrize("recipe", [Recipe("plain", 3), AVERAGING], ids=lambda recipe: recipe.name)
+def test_a_checkpoint_from_before_there_were_averages_is_not_resumed(tmp_path, recipe):
+    """What averages and α would have been is not in it."""
+    path, model = tmp_path / "t", Small(seed=1)
+    small_train(Small(), checkpoint=path)
+    tensors, header = read_tensors(path)
+    del header["recipe"]["average"], header["recipe"]["focused"]
+    save_tensors(path, tensors, header)
+    content = path.read_bytes()
+    told = f"average None there, {recipe.average} here; focused None there, {recipe.focused} here"
+    with pytest.raises(ValueError, match=rf"t is of another training \({re.escape(told)}\): delete it or give another"):
+        small_train(model, recipe=recipe, checkpoint=path, resume=True)
+    assert path.read_bytes() == content and equal(weights(model), weights(Small(seed=1)))
 
 
 class Other(nn.Module):
@@ -536,16 +695,19 @@ def test_a_file_that_is_no_checkpoint_is_not_resumed(tmp_path, spoil, fault):
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 @pytest.mark.parametrize("step", [3, 4, 5, 7])
-def test_a_loss_that_is_not_finite_is_named_with_its_step_and_the_good_checkpoint_stays(tmp_path, step, value):
+@pytest.mark.parametrize("recipe", [Recipe("plain", 3), AVERAGING], ids=lambda recipe: recipe.name)
+def test_a_loss_that_is_not_finite_is_named_with_its_step_and_the_good_checkpoint_stays(tmp_path, recipe, step, value):
     path, model, reference = tmp_path / "t", Small(), Small()
     spoil_at(model, step, value)
     told = rf"^the loss is {value} at step {step + 1} with learning rate 0\.001: try a lower one\. "
     with pytest.raises(FloatingPointError, match=told + f"The last good checkpoint is {re.escape(str(path))}$"):
-        small_train(model, checkpoint=path)
+        small_train(model, recipe=recipe, checkpoint=path)
+    assert all(torch.isfinite(tensor).all() for tensor in read_tensors(path)[0].values())
     good = step // 3 * 3
-    history = small_train(reference, max_steps=good)
+    history = small_train(reference, recipe=recipe, max_steps=good)
     resumed = Small(seed=1)
-    assert small_train(resumed, checkpoint=path, resume=True, max_steps=good).losses == history.losses
+    again = small_train(resumed, recipe=recipe, checkpoint=path, resume=True, max_steps=good)
+    assert again.losses == history.losses
     assert equal(weights(resumed), weights(reference))
 
 
@@ -579,7 +741,8 @@ def test_the_learning_rate_named_is_that_of_the_step(tmp_path):
 
 
 @pytest.mark.parametrize("step", [5, 8])
-def test_weights_that_are_no_longer_finite_are_never_saved(tmp_path, step):
+@pytest.mark.parametrize("recipe", [Recipe("plain", 3), AVERAGING], ids=lambda recipe: recipe.name)
+def test_weights_that_are_no_longer_finite_are_never_saved(tmp_path, recipe, step):
     """The last step of a period, whose loss is finite but whose gradient is not."""
 
     def run(checkpoint):
@@ -587,7 +750,7 @@ def test_weights_that_are_no_longer_finite_are_never_saved(tmp_path, step):
         model.conv.bias.register_hook(lambda g: g * math.inf if next(calls) == step else g)
         told = rf"^a weight is no longer finite at step {step + 1} with learning rate 0\.001: try a lower one"
         with pytest.raises(FloatingPointError, match=told):
-            small_train(model, checkpoint=checkpoint)
+            small_train(model, recipe=recipe, checkpoint=checkpoint)
         assert not torch.isfinite(model.conv.bias).all()
 
     run(tmp_path / "t")
@@ -612,7 +775,8 @@ def test_too_little_memory_is_told_in_one_sentence_with_what_to_change(monkeypat
     assert not model.training
 
 
-def test_a_full_disk_warns_and_training_goes_on(tmp_path, monkeypatch):
+@pytest.mark.parametrize("recipe", [Recipe("plain", 3), EVERYTHING], ids=lambda recipe: recipe.name)
+def test_a_full_disk_warns_and_training_goes_on(tmp_path, monkeypatch, recipe):
     sync, calls = os.fsync, iter(range(100))
 
     def full_from_the_second_file_on(handle):
@@ -623,11 +787,15 @@ def test_a_full_disk_warns_and_training_goes_on(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "fsync", full_from_the_second_file_on)
     model, whole = Small(), Small()
     with pytest.warns(UserWarning, match=r"^no checkpoint of step \d: .*could not write .*t \(No space left") as warned:
-        history = small_train(model, checkpoint=tmp_path / "t")
+        history = small_train(model, recipe=recipe, checkpoint=tmp_path / "t")
     assert [str(each.message)[:23] for each in warned] == ["no checkpoint of step 6", "no checkpoint of step 9"]
-    assert history.losses == small_train(whole).losses and equal(weights(model), weights(whole))
+    assert history.losses == small_train(whole, recipe=recipe).losses and equal(weights(model), weights(whole))
     assert [each.name for each in tmp_path.iterdir()] == ["t"]
     assert read_tensors(tmp_path / "t")[1]["step"] == 3
+    monkeypatch.undo()  # with room again, it goes on from there
+    resumed = Small(seed=1)
+    again = small_train(resumed, recipe=recipe, checkpoint=tmp_path / "t", resume=True)
+    assert again.losses == history.losses and equal(weights(resumed), weights(whole))
 
 
 # --- what is refused ---
@@ -646,6 +814,13 @@ def test_the_learning_rate_is_a_positive_number(value):
     with pytest.raises(ValueError, match=rf"^learning_rate must be a positive number, but {value!r} came$"):
         small_train(model, learning_rate=value)
     assert equal(weights(model), weights(Small()))
+
+
+@pytest.mark.parametrize("value", [0, 0.0, -1, -0.5, math.nan, math.inf, -math.inf])
+def test_the_time_is_a_positive_number_of_seconds(seen, value):
+    with pytest.raises(ValueError, match=rf"^max_seconds must be a positive number, but {value!r} came$"):
+        small_train(Small(), max_seconds=value)
+    assert seen == []
 
 
 def test_one_batch_of_images_is_the_least(seen):
@@ -670,8 +845,9 @@ def test_images_that_do_not_fit(shape):
         small_train(Small(), TensorDataset(torch.zeros(8, *shape), torch.zeros(8)))
 
 
-def test_a_trained_network_can_be_loaded_from_its_checkpoint(tmp_path):
+@pytest.mark.parametrize("recipe", [Recipe("plain", 3), AVERAGING], ids=lambda recipe: recipe.name)
+def test_a_trained_network_can_be_loaded_from_its_checkpoint(tmp_path, recipe):
     torch.manual_seed(0)
     model = UNet()
-    small_train(model, max_steps=1, checkpoint=tmp_path / "t")
+    small_train(model, recipe=recipe, max_steps=1, checkpoint=tmp_path / "t")
     assert equal(weights(load_weights(tmp_path / "t", "cpu")), weights(model))
