@@ -1,9 +1,9 @@
-# make tutorial | test | notebooks | lab: each makes .venv first where it is missing.
+# make tutorial | test | notebooks | benchmark | lab: each makes .venv first where it is missing.
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: tutorial test notebooks lab environment
+.PHONY: tutorial test notebooks benchmark lab environment
 
 # Real digits in, a trained network, generated digits and the pages of all notebooks out, under results/.
 tutorial: environment
@@ -18,6 +18,13 @@ test: environment
 # Runs every notebook from top to bottom and stores its outputs.
 notebooks: environment
 	$(BIN)/python -m iadb_helpers.notebooks store
+
+# The speed ratios and the quality table of this machine into benchmarks/results.json: minutes, or an hour with FULL=--full.
+benchmark: environment
+	$(BIN)/python -m benchmarks.training $(FULL)
+	$(BIN)/python -m benchmarks.sampling $(FULL)
+	$(BIN)/python -m benchmarks.quality $(FULL)
+	$(BIN)/python -m benchmarks.plot
 
 lab: environment
 	$(BIN)/jupyter lab --notebook-dir=notebooks

@@ -1,0 +1,76 @@
+"""Quality of the fast recipe over wall-clock, three seeds: ``python -m benchmarks.curves`` (25 min on two cores)."""
+
+import tempfile
+from pathlib import Path
+
+import torch
+
+from benchmarks.quality import SHORT_WAY, drawn
+from benchmarks.report import DEVICE, read, record
+from iadb_helpers import UNet, load_mnist, load_pretrained, runtime, train
+from iadb_helpers.checkpoints import fill, read_tensors
+from iadb_helpers.quality import measure
+from iadb_helpers.recipes import FAST
+
+N = 1_000  # digits measured
+STEPS = 6_600  # about a twentieth of the plain reference's wall-clock on two cores with bfloat16
+STOPS = 5  # measurements on the way
+SEEDS = (0, 1, 2)
+
+
+def figures(model: UNet) -> dict:
+    """What a curve shows of a network."""
+    quality = measure(drawn(model, N, *SHORT_WAY))
+    return {"frechet": round(quality.frechet, 1), "recognised": round(quality.recognised, 4)}
+
+
+def last_weights(checkpoint: Path) -> UNet:
+    """The network that the next step would start from, and not its average."""
+    model = UNet()
+    fill(model, {name[4:]: t for name, t in read_tensors(checkpoint)[0].items() if name.startswith("raw/")}, checkpoint)
+    return model.to(DEVICE).eval()
+
+
+def curve(seed: int) -> list[dict]:
+    """Train with one seed, stopping on the way to measure the averaged weights; seconds are of training alone."""
+    dataset, rows, seconds = load_mnist(), [], 0.0
+    torch.manual_seed(seed)
+    model = UNet()
+    pace = train(UNet(), dataset, recipe=FAST, device=DEVICE, max_steps=50).seconds / 50
+    with tempfile.TemporaryDirectory() as folder:
+        checkpoint = Path(folder) / "training.safetensors"
+        while not rows or rows[-1]["steps"] < STEPS:
+            history = train(
+                model, dataset, recipe=FAST, device=DEVICE, seed=seed, max_steps=STEPS, resume=True,
+                checkpoint=checkpoint, max_seconds=pace * STEPS / STOPS,
+            )  # fmt: skip
+            seconds += history.seconds
+            rows.append({"steps": len(history.losses), "seconds": round(seconds, 1)} | figures(model))
+            rows[-1]["frechet_of_the_last_weights"] = figures(last_weights(checkpoint))["frechet"]
+            print(seed, rows[-1], flush=True)
+    return rows
+
+
+def main() -> None:
+    training = read()["training"][runtime.machine(DEVICE)]  # so python -m benchmarks.training comes first
+    plain = training["ms_a_step_plain"]["median"] / 1e3
+    reference = [
+        {"periods": periods, "plain_seconds": round(plain * 937 * periods)}
+        | figures(load_pretrained(DEVICE, f"reference_{periods:02d}"))
+        for periods in (1, 4, 16)
+    ]
+    curves = {f"seed {seed}": curve(seed) for seed in SEEDS}
+    goal, ratios = reference[-1], {}
+    for name, rows in curves.items():
+        reached = [row["seconds"] for row in rows if row["frechet"] <= goal["frechet"]]
+        sure = [row["seconds"] for row in rows if row["recognised"] >= goal["recognised"]]
+        ratios[name] = {
+            "frechet": round(goal["plain_seconds"] / reached[0], 1) if reached else "not reached",
+            "recognised": round(goal["plain_seconds"] / sure[0], 1) if sure else "not reached",
+        }
+    section = {"n": N, "way": SHORT_WAY, "reference": reference, "fast": curves}
+    record("curves", section | {"sooner_than_the_plain_16_periods": ratios})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""The results file as one picture: ``python -m benchmarks.plot`` writes results.png."""
+
+import matplotlib.pyplot as plt
+
+from benchmarks.report import RESULTS, read
+
+PICTURE = RESULTS.with_suffix(".png")
+FRECHET = "Fréchet distance (smaller is better)"
+
+
+def newest(results: dict, benchmark: str) -> dict | None:
+    """The section of a benchmark that was written last, whatever the machine."""
+    sections = list(results.get(benchmark, {}).values())
+    return sections[-1] if sections else None
+
+
+def speeds(axes, results: dict) -> None:
+    """How many times sooner than the reference written plainly."""
+    training, sampling = newest(results, "training"), newest(results, "sampling")
+    bars = {"train": training and training["ratio"], "sample, 128 steps": sampling and sampling["ratio_sample"]}
+    bars["sample, 16 evaluations"] = sampling and sampling["ratio_ab2"]
+    bars = {name: ratio for name, ratio in bars.items() if ratio}
+    middle = [ratio["median"] for ratio in bars.values()]
+    below = [ratio["median"] - ratio["least"] for ratio in bars.values()]
+    above = [ratio["greatest"] - ratio["median"] for ratio in bars.values()]
+    drawn = axes.barh(list(bars), middle, xerr=[below, above], color="tab:blue")
+    axes.bar_label(drawn, fmt="%.1f×", padding=3)
+    axes.axvline(1, color="0.5", linestyle=":")
+    axes.margins(x=0.15)
+    axes.set(title="Speed beside the plain reference", xlabel="times as fast")
+
+
+def ways(axes, results: dict) -> None:
+    """Quality against evaluations of the network, a line a method."""
+    section = newest(results, "quality of 10,000") or newest(results, "quality of 2,000")
+    if not section:
+        return
+    for (method, schedule), marker in zip(
+        [("euler", "uniform"), ("heun", "uniform"), ("ab2", "uniform"), ("ab2", "early")], "osD^", strict=True
+    ):
+        rows = [row for row in section["by_way"] if (row["method"], row["schedule"]) == (method, schedule)]
+        axes.loglog(
+            [row["evaluations"] for row in rows], [row["frechet"] for row in rows], marker + "-",
+            label=f"{method}, {schedule}",
+        )  # fmt: skip
+    axes.axhline(section["by_weights"]["real test digits"]["frechet"], color="0.5", linestyle=":", label="real digits")
+    axes.set(title=f"Fewer steps ({section['n']:,} digits)", xlabel="evaluations of the network", ylabel=FRECHET)
+    axes.legend(fontsize=8)
+
+
+def trials(axes, results: dict) -> None:
+    """What each idea brings alone."""
+    section = newest(results, "trials on 30,000 digits")
+    if not section:
+        return
+    distances = {name: row["frechet"] for name, row in section["trials"].items()}
+    axes.bar_label(axes.barh(list(distances), list(distances.values()), color="tab:blue"), fmt="%.0f", padding=3)
+    axes.invert_yaxis()
+    axes.margins(x=0.15)
+    axes.set(title=f"Each idea alone, {section['digits']:,} digits seen", xlabel=FRECHET)
+
+
+def curves(axes, results: dict) -> None:
+    """Quality over the wall-clock of training."""
+    section = newest(results, "curves")
+    if not section:
+        return
+    for name, rows in section["fast"].items():
+        axes.loglog([row["seconds"] for row in rows], [row["frechet"] for row in rows], "o-", label=f"fast, {name}")
+    rows = section["reference"]
+    axes.loglog(
+        [row["plain_seconds"] for row in rows], [row["frechet"] for row in rows], "s--", color="0.5",
+        label="plain reference",
+    )  # fmt: skip
+    axes.set(title="Quality over wall-clock", xlabel="seconds of training", ylabel=FRECHET)
+    axes.legend(fontsize=8)
+
+
+def main() -> None:
+    results = read()
+    figure, axes = plt.subplots(2, 2, figsize=(13, 8), layout="constrained")
+    for draw, place in zip((speeds, ways, trials, curves), axes.flat, strict=True):
+        draw(place, results)
+    figure.savefig(PICTURE, dpi=90)
+    print(f"plot: {PICTURE.relative_to(RESULTS.parents[1])}")
+
+
+if __name__ == "__main__":
+    main()
