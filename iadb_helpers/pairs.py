@@ -56,5 +56,6 @@ def focused(u: Tensor) -> Tensor:
         u: float [B].
     """
     u = (torch.arange(len(u), device=u.device) + u) / len(u)
-    early = torch.sigmoid(CENTRE + WIDTH * torch.special.ndtri((u - EVEN) / (1 - EVEN)))
+    normal = 2**0.5 * torch.erfinv(2 * (u - EVEN) / (1 - EVEN) - 1)  # the quantiles of a standard normal
+    early = torch.sigmoid(CENTRE + WIDTH * normal)
     return torch.where(u < EVEN, u / EVEN, early)

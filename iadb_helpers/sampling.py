@@ -45,7 +45,12 @@ SCHEDULES = {"uniform": lambda u: u, "early": lambda u: u**2}
 
 
 def evaluations(method: str, steps: int) -> int:
-    """How often ``sample`` asks the network: the fair measure of what a method costs."""
+    """How often ``sample`` asks the network: the fair measure of what a method costs.
+
+    Raises:
+        ValueError: if no method has this name.
+    """
+    _check_known("method", method, METHODS)
     return 2 * steps - 1 if method == "heun" else steps
 
 
@@ -81,9 +86,8 @@ def sample(
             shape or device that the model takes.
     """
     _check(model, "x0", x0, steps)
-    for name, value, known in (("method", method, METHODS), ("schedule", schedule, SCHEDULES)):
-        if value not in known:
-            raise ValueError(f"{name} must be one of {', '.join(known)}, but {value!r} came")
+    _check_known("method", method, METHODS)
+    _check_known("schedule", schedule, SCHEDULES)
     alphas = [SCHEDULES[schedule](t / steps) for t in range(steps + 1)]
     tangent, x, before = _asked(model), x0, None
     states = [x0]
@@ -127,6 +131,11 @@ def _asked(model: Tangent) -> Callable[[Tensor, float], Tensor]:
         return d.to(x.dtype)
 
     return tangent
+
+
+def _check_known(name: str, value: str, known: dict) -> None:
+    if value not in known:
+        raise ValueError(f"{name} must be one of {', '.join(known)}, but {value!r} came")
 
 
 def _check(model: Tangent, name: str, x: Tensor, steps: int) -> None:

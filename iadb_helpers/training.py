@@ -114,6 +114,8 @@ def _check_settings(recipe: Recipe, max_steps: int | None, max_seconds: float | 
     for name, value in {"learning_rate": recipe.learning_rate, "max_seconds": max_seconds}.items():
         if value is not None and not 0 < value < math.inf:
             raise ValueError(f"{name} must be a positive number, but {value!r} came")
+    if not 0 <= recipe.average < 1:
+        raise ValueError(f"a recipe's average must lie in [0, 1), but {recipe.average!r} came")
     if len(dataset) < recipe.batch_size:
         raise ValueError(f"{len(dataset)} images are fewer than one batch of {recipe.batch_size}")
 

@@ -457,3 +457,8 @@ def test_a_model_that_returns_another_shape(walk):
     """[2, 1] would broadcast silently."""
     with pytest.raises(ValueError, match=r"^the model must return \[2, 3\], shaped like x, but \[2, 1\] came$"):
         walk(lambda x, alpha: x[:, :1], noise(2, 3), 2)
+
+
+def test_the_evaluations_of_a_method_that_is_none():
+    with pytest.raises(ValueError, match="^method must be one of euler, heun, ab2, but 'rk4' came$"):
+        evaluations("rk4", 8)

@@ -816,6 +816,12 @@ def test_the_learning_rate_is_a_positive_number(value):
     assert equal(weights(model), weights(Small()))
 
 
+@pytest.mark.parametrize("value", [-0.1, 1, 1.5, math.nan])
+def test_averages_forget_but_not_all_at_once(value):
+    with pytest.raises(ValueError, match=rf"^a recipe's average must lie in \[0, 1\), but {value!r} came$"):
+        small_train(Small(), recipe=replace(AVERAGING, average=value))
+
+
 @pytest.mark.parametrize("value", [0, 0.0, -1, -0.5, math.nan, math.inf, -math.inf])
 def test_the_time_is_a_positive_number_of_seconds(seen, value):
     with pytest.raises(ValueError, match=rf"^max_seconds must be a positive number, but {value!r} came$"):
