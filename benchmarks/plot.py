@@ -32,7 +32,7 @@ def speeds(axes, results: dict) -> None:
 
 def ways(axes, results: dict) -> None:
     """Quality against evaluations of the network, a line a method."""
-    section = newest(results, "quality of 10,000") or newest(results, "quality of 2,000")
+    section = newest(results, "quality of 2,000")
     if not section:
         return
     for (method, schedule), marker in zip(
@@ -43,8 +43,8 @@ def ways(axes, results: dict) -> None:
             [row["evaluations"] for row in rows], [row["frechet"] for row in rows], marker + "-",
             label=f"{method}, {schedule}",
         )  # fmt: skip
-    axes.axhline(section["by_weights"]["real test digits"]["frechet"], color="0.5", linestyle=":", label="real digits")
-    axes.set(title=f"Fewer steps ({section['n']:,} digits)", xlabel="evaluations of the network", ylabel=FRECHET)
+    axes.axhline(section["floor_of_by_way"]["frechet"], color="0.5", linestyle=":", label="real digits")
+    axes.set(title=f"Fewer steps ({section['by_way_n']:,} digits)", xlabel="evaluations of the network", ylabel=FRECHET)
     axes.legend(fontsize=8)
 
 

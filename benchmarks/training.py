@@ -9,6 +9,7 @@ import sys
 from unittest import mock
 
 import torch
+from torch.utils.data import Dataset
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.reference import plain_network, plain_training
@@ -20,22 +21,22 @@ ON_CUDA = DEVICE.type == "cuda"
 BATCH = REFERENCE.batch_size
 
 
-def quiet_train(steps: int, model: UNet | None = None) -> training.History:
+def quiet_train(steps: int, dataset: Dataset | None = None) -> training.History:
     """``train`` with its defaults, without its lines."""
     with contextlib.redirect_stdout(io.StringIO()):
-        return train(model or UNet(), load_mnist(), max_steps=steps)
+        return train(UNet(), dataset or load_mnist(), max_steps=steps)
 
 
-def step_times(dataset, rounds: int) -> dict:
+def step_times(dataset: Dataset, rounds: int) -> dict:
     """Milliseconds a step, in turns with the plain loop, and the ratio of each round."""
-    steps = {"plain": 200, "train": 3000} if ON_CUDA else {"plain": 12, "train": 40}
+    steps = {"plain": 200, "train": 3000} if ON_CUDA else {"plain": 40, "train": 100}
     plain = plain_network(DEVICE)
     plain_training(plain, dataset, 3, DEVICE)
     quiet_train(5)
     times = in_turns(
         rounds,
         plain=lambda: plain_training(plain, dataset, steps["plain"], DEVICE),
-        train=lambda: quiet_train(steps["train"]),
+        train=lambda: quiet_train(steps["train"], dataset),
     )
     a_step = {name: [1e3 * t / steps[name] for t in values] for name, values in times.items()}
     ratios = [p / q for p, q in zip(a_step["plain"], a_step["train"], strict=True)]
