@@ -1,5 +1,6 @@
-"""Quality of the fast recipe over wall-clock, three seeds: ``python -m benchmarks.curves`` (25 min on two cores)."""
+"""Quality of the fast recipe over wall-clock, three seeds: ``python -m benchmarks.curves [--long]``."""
 
+import argparse
 import tempfile
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from iadb_helpers.recipes import FAST
 
 N = 1_000  # digits measured
 STEPS = 6_600  # about a twentieth of the plain reference's wall-clock on two cores with bfloat16
+LONG = 37_500  # ten periods of MNIST
 STOPS = 4  # measurements on the way
 SEEDS = (0, 1, 2)
 
@@ -31,7 +33,7 @@ def last_weights(checkpoint: Path) -> UNet:
     return model.to(DEVICE).eval()
 
 
-def curve(seed: int) -> list[dict]:
+def curve(seed: int, steps: int = STEPS) -> list[dict]:
     """Train with one seed, stopping on the way to measure the averaged weights; seconds are of training alone."""
     dataset, rows, seconds = load_mnist(), [], 0.0
     torch.manual_seed(seed)
@@ -39,10 +41,10 @@ def curve(seed: int) -> list[dict]:
     pace = train(UNet(), dataset, recipe=FAST, device=DEVICE, max_steps=50).seconds / 50
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = Path(folder) / "training.safetensors"
-        while not rows or rows[-1]["steps"] < STEPS:
+        while not rows or rows[-1]["steps"] < steps:
             history = train(
-                model, dataset, recipe=FAST, device=DEVICE, seed=seed, max_steps=STEPS, resume=True,
-                checkpoint=checkpoint, max_seconds=pace * STEPS / STOPS,
+                model, dataset, recipe=FAST, device=DEVICE, seed=seed, max_steps=steps, resume=True,
+                checkpoint=checkpoint, max_seconds=pace * steps / STOPS,
             )  # fmt: skip
             seconds += history.seconds
             rows.append({"steps": len(history.losses), "seconds": round(seconds, 1)} | figures(model))
@@ -52,6 +54,11 @@ def curve(seed: int) -> list[dict]:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.curves", description=__doc__.split(":")[0])
+    parser.add_argument("--long", action="store_true", help="one seed for as long as the shipped weights trained")
+    if parser.parse_args().long:
+        record("long training", {"n": N, "way": SHORT_WAY, "fast": curve(0, steps=LONG)})
+        return
     training = read()["training"][runtime.machine(DEVICE)]  # so python -m benchmarks.training comes first
     plain = training["ms_a_step_plain"]["median"] / 1e3
     reference = [
