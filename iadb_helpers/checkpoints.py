@@ -190,9 +190,15 @@ def load_pretrained(device: str | torch.device | None = None, weights: str = "fa
         weights: which of ``SHIPPED_WEIGHTS``.
 
     Raises:
+        FileNotFoundError: if this copy of the package ships no weights.
         ValueError: if the file is not the one that its card describes, or for another name.
     """
     path = shipped_path(weights)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"no weights ship with this copy ({shown(path)} is missing): give your own, "
+            "or train some with python -m iadb_helpers train"
+        )
     check_sum(path, read_card(path)["sha256"])
     return load_weights(path, device)
 

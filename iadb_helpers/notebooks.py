@@ -69,8 +69,8 @@ def execute(path: Path, progress: bool = True) -> nbformat.NotebookNode:
         if "outputs" in cell:  # a bar that has wiped itself leaves an empty line, which would be shown in red
             cell.outputs = [output for output in cell.outputs if output.get("text", "full").strip()]
         for output in cell.get("outputs", []):
-            if WIDGET in output.get("data", {}):  # else a page shows the widget's bytes as text
-                output.data["text/plain"] = "(a slider: it works where the notebook runs)"
+            if WIDGET in output.get("data", {}) and "text/html" in output.data:  # which works without a kernel, too
+                del output.data[WIDGET]
     notebook.metadata.language_info.pop("version", None)
     return notebook
 

@@ -89,7 +89,7 @@ def sample(
     _check_known("method", method, METHODS)
     _check_known("schedule", schedule, SCHEDULES)
     alphas = [SCHEDULES[schedule](t / steps) for t in range(steps + 1)]
-    tangent, x, before = _asked(model), x0, None
+    tangent, x, before = evaluator(model), x0, None
     states = [x0]
     for a, b in _progress(zip(alphas, alphas[1:], strict=False), steps):
         x, d = METHODS[method](tangent, x, a, b, before)
@@ -110,7 +110,7 @@ def invert(model: Tangent, x1: Tensor, steps: int = 128) -> Tensor:
     Args, Raises: as ``sample``, with x1 for x0. Returns x₀, shaped like x1.
     """
     _check(model, "x1", x1, steps)
-    tangent, x = _asked(model), x1
+    tangent, x = evaluator(model), x1
     for t in _progress(reversed(range(steps)), steps):
         x = x - tangent(x, t / steps) / steps
     return x
@@ -120,7 +120,7 @@ def _progress(steps: Iterable, total: int) -> Iterable:
     return tqdm(steps, total=total, unit="step", leave=False, delay=5)  # a bar only where it takes over 5 s
 
 
-def _asked(model: Tangent) -> Callable[[Tensor, float], Tensor]:
+def evaluator(model: Tangent) -> Callable[[Tensor, float], Tensor]:
     """D as a function of x and one α for the whole batch, in the precision that suits it."""
 
     def tangent(x: Tensor, alpha: float) -> Tensor:

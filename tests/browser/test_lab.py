@@ -1,0 +1,178 @@
+"""The live form: notebook 06 in JupyterLab, as a teacher uses it."""
+
+import pytest
+
+from tests.browser.explorer_page import ExplorerPage
+
+
+@pytest.fixture(scope="module")
+def notebook(chromium, lab):
+    """Notebook 06, open and run, and what went wrong in the browser's console meanwhile."""
+    address, token = lab
+    page = chromium.new_page(viewport={"width": 1280, "height": 800})
+    errors = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda message: message.type == "error" and errors.append(message.text))
+    page.goto(f"{address}/lab/tree/06_alpha_explorer.ipynb?token={token}")
+    page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
+    page.locator(".jp-NotebookPanel-toolbar").get_by_text("Python 3").first.wait_for(timeout=60_000)
+    page.wait_for_timeout(1000)
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    page.wait_for_selector(".iadb button:has-text('New noise')", state="attached", timeout=180_000)
+    page.wait_for_timeout(3000)
+    page.evaluate("document.querySelector('.iadb').scrollIntoView()")
+    page.wait_for_timeout(1000)
+    yield page, errors
+    page.close()
+
+
+@pytest.fixture
+def live(notebook):
+    page, errors = notebook
+    before = len(errors)
+    shown = ExplorerPage(page)
+    yield shown
+    assert [error for error in errors[before:] if "iadb" in error or "anywidget" in error] == []
+
+
+def control(live, name):
+    return live.root.get_by_label(name, exact=True)
+
+
+def answered(live):
+    live.page.wait_for_function("document.querySelector('.iadb-status').textContent === ''", timeout=60_000)
+    live.page.wait_for_timeout(300)
+
+
+def asked(live, action):
+    """Do something that asks the kernel, and wait for its answer: new pictures, and an empty status line."""
+    live.page.evaluate("document.querySelector('.iadb canvas').dataset.old = 1")
+    action()
+    live.page.wait_for_function("!document.querySelector('.iadb canvas').dataset.old", timeout=60_000)
+    answered(live)
+
+
+def test_fits_without_scrolling(live):
+    box = live.root.bounding_box()
+    assert box["y"] >= 0 and box["y"] + box["height"] <= 800
+    assert box["width"] > 700
+
+
+def test_drag_and_keys(live):
+    live.slider.focus()
+    live.page.keyboard.press("Home")
+    noise = live.pixels("x_α")
+    assert live.label() == "α = 0.00"
+    for _ in range(3):
+        live.page.keyboard.press("ArrowRight")  # JupyterLab must not take it for the next cell
+    assert live.label() == "α = 0.09" and live.pixels("x_α") != noise
+    box = live.slider.bounding_box()
+    middle = box["y"] + box["height"] / 2
+    live.page.mouse.move(box["x"] + 0.3 * box["width"], middle)
+    live.page.mouse.down()
+    live.page.mouse.move(box["x"] + 0.5 * box["width"], middle, steps=8)
+    live.page.mouse.up()
+    assert 0.45 <= float(live.label().split()[-1]) <= 0.55
+
+
+def test_play_runs_to_one_and_stops(live):
+    live.slider.focus()
+    live.page.keyboard.press("Home")
+    live.play.click()
+    live.wait_for_label("α = 1.00", seconds=15)
+    assert live.play.inner_text() == "Play"
+
+
+def test_new_noise_is_another_and_numbers_change(live):
+    live.slider.focus()
+    live.page.keyboard.press("Home")
+    before = live.digits("x_α", 16)
+    asked(live, control_click(live, "New noise"))
+    assert live.label() == "α = 0.00"
+    after = live.digits("x_α", 16)
+    assert all(new != old for new, old in zip(after, before, strict=True))
+    asked(live, lambda: control(live, "Digits").select_option("1"))
+    assert live.digits("x_α", 1) == after[:1]
+    asked(live, lambda: control(live, "Digits").select_option("16"))
+    asked(live, lambda: (control(live, "Steps T").fill("4"), control(live, "Steps T").press("Tab")))
+    assert live.slider.get_attribute("max") == "4"
+    asked(live, lambda: (control(live, "Steps T").fill("900"), control(live, "Steps T").press("Tab")))
+    assert control(live, "Steps T").input_value() == "128"
+
+
+def control_click(live, name):
+    return lambda: live.root.get_by_role("button", name=name).click()
+
+
+def test_blend_shows_a_pair_of_the_class(live):
+    asked(live, lambda: control(live, "Show").select_option("blend"))
+    asked(live, lambda: control(live, "Class").select_option("1"))
+    live.slider.focus()
+    live.page.keyboard.press("End")
+    ones = live.digits("x_α", 16)
+    assert ones == live.digits("x₁", 16)
+    assert all(sum(one) / len(one) < 60 for one in ones)  # little ink
+    live.page.keyboard.press("Home")
+    assert live.digits("x₁", 16) == ones and live.digits("x_α", 16) != ones
+
+
+def test_jump_is_told_alpha_and_never_queues(live, latencies):
+    asked(live, lambda: control(live, "Show").select_option("jump"))
+    asked(live, lambda: control(live, "Look at").select_option("noise"))
+    times = live.page.evaluate(
+        """async () => {
+          const slider = document.querySelector(".iadb input[type=range]"), times = [];
+          const settled = () => document.querySelector(".iadb-status").textContent === "";
+          for (let told = 10; told < 90; told += 4) {
+            document.querySelector(".iadb canvas").dataset.old = 1;
+            slider.value = told;
+            const began = performance.now();
+            slider.dispatchEvent(new Event("input"));
+            while (document.querySelector(".iadb canvas").dataset.old || !settled())
+              await new Promise(resolve => setTimeout(resolve, 2));
+            times.push(performance.now() - began);
+          }
+          return times;
+        }"""
+    )
+    latencies["live jump of 16 digits, ms"] = times
+    # A burst: the kernel answers the first and the newest, and not what lay between.
+    live.page.evaluate(
+        """() => {
+          const slider = document.querySelector(".iadb input[type=range]");
+          window.shown = new Set();
+          new MutationObserver(() => window.shown.add(document.querySelector(".iadb p").textContent))
+            .observe(document.querySelector(".iadb p"), { childList: true, subtree: true });
+          for (let told = 0; told <= 90; told++) { slider.value = told; slider.dispatchEvent(new Event("input")); }
+        }"""
+    )
+    answered(live)
+    live.page.wait_for_timeout(500)
+    assert live.label() == "α = 0.90" and "told α = 0.90" in live.words()
+    assert len(live.page.evaluate("[...window.shown].filter(words => words.includes('told'))")) <= 4
+
+
+def test_every_control_has_a_label_and_a_place_in_the_tab_order(live):
+    for element in live.root.locator("button, select, input").all():
+        if element.is_visible():
+            name = element.evaluate("e => e.getAttribute('aria-label') || e.labels?.[0]?.textContent || e.textContent")
+            assert name.strip()
+            assert element.evaluate("e => e.tabIndex") == 0
+
+
+def test_a_kernel_restarted_leaves_the_picture_and_a_sentence(live):
+    asked(live, lambda: control(live, "Show").select_option("deblend"))
+    live.page.get_by_role("menuitem", name="Kernel", exact=True).click()
+    live.page.get_by_role("menuitem", name="Restart Kernel…").click()
+    live.page.get_by_role("button", name="Restart", exact=True).click()
+    live.page.wait_for_timeout(4000)
+    control_click(live, "New noise")()
+    live.page.wait_for_function(
+        "document.querySelector('.iadb-status').textContent.includes('run the cell again')", timeout=30_000
+    )
+    live.slider.focus()
+    live.page.keyboard.press("Home")
+    noise = live.pixels("x_α")
+    live.page.keyboard.press("End")
+    assert live.label() == "α = 1.00" and live.pixels("x_α") != noise
