@@ -1,9 +1,9 @@
-# make tutorial | test | notebooks | benchmark | lab: each makes .venv first where it is missing.
+# make tutorial | test | test-browser | notebooks | benchmark | lab: each makes .venv first where it is missing.
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: tutorial test notebooks benchmark lab environment
+.PHONY: tutorial test test-browser notebooks benchmark lab environment
 
 # Real digits in, a trained network, generated digits and the pages of all notebooks out, under results/.
 tutorial: environment
@@ -13,7 +13,12 @@ tutorial: environment
 test: environment
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	OMP_NUM_THREADS=2 $(BIN)/python -m pytest -q --nbval --nbval-cell-timeout=300 tests notebooks
+	OMP_NUM_THREADS=2 $(BIN)/python -m pytest -q --nbval --nbval-cell-timeout=300 --ignore=tests/browser tests notebooks
+
+# The α explorer in a real browser: JupyterLab, a rendered notebook, a page of its own. Chromium must be installed.
+test-browser: environment
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-browser.txt
+	OMP_NUM_THREADS=2 $(BIN)/python -m pytest -q tests/browser
 
 # Runs every notebook from top to bottom and stores its outputs.
 notebooks: environment

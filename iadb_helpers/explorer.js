@@ -68,8 +68,8 @@ function mount(root, first, ask = null) {
     const mine = ++turn;
     if (next.error) return live.say(next.error);
     const decoded = await Promise.all(next.panels.map(async panel => {
-      const [sheet, ends] = [panel.sheet, panel.ends].map(source => Object.assign(new Image(), { src: source }));
-      await Promise.all([sheet.decode(), ends.decode()]);
+      const [ends, sheet] = [panel.ends, panel.sheet ?? panel.ends].map(src => Object.assign(new Image(), { src }));
+      await Promise.all([ends.decode(), sheet.decode()]);
       return { panel, sheet, ends };
     }));
     if (mine !== turn) return; // a later answer has overtaken this one

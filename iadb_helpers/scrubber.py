@@ -156,15 +156,13 @@ def _capacity(digits: int) -> int:
 def _panel(frames: Frames, name: str, columns: int) -> dict:
     x = getattr(frames, name)
     signed = name == "tangent"
-    ends = x[[0, -1]]
     symbol, meaning = PANELS[name][frames.kind == "blend"]
-    return {
-        "symbol": symbol,
-        "meaning": meaning,
-        # The first and the last are what readers compare with the noise and with the result: these lose nothing.
-        "ends": _webp(_tile(ends, signed, 2), lossless=True),
-        "sheet": _webp(_tile(x, signed, columns), lossless=signed),
-    }
+    # The first and the last are what readers compare with the noise and with the result: these lose nothing.
+    ends = x if len(x) == 1 else x[[0, -1]]
+    panel = {"symbol": symbol, "meaning": meaning, "ends": _webp(_tile(ends, signed, 2), lossless=True)}
+    if len(x) > 2:
+        panel["sheet"] = _webp(_tile(x, signed, columns), lossless=signed)
+    return panel
 
 
 def _tile(x: Tensor, signed: bool, columns: int) -> Image.Image:

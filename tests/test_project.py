@@ -28,12 +28,17 @@ def test_requirements_are_all_pinned_and_end_in_this_package():
     lines = [line for line in lines if line]
     assert lines[-1] == "-e ."
     assert all(re.fullmatch(r"[\w-]+==[\w.]+", line) for line in lines[:-1])
-    promised = "torch torchvision numpy matplotlib tqdm jupyter nbval ipywidgets mlxtend safetensors pytest ruff"
+    promised = (
+        "torch torchvision numpy matplotlib tqdm jupyter nbval ipywidgets anywidget mlxtend safetensors pytest ruff"
+    )
     assert set(promised.split()) <= set(pins())
     assert pins()["torch"] == "2.14.1" and pins()["torchvision"] == "0.29.1"
 
 
-@pytest.mark.parametrize("line", project()["dependencies"] + sum(project()["optional-dependencies"].values(), []))
+IN_REQUIREMENTS = [lines for extra, lines in project()["optional-dependencies"].items() if extra != "browser"]
+
+
+@pytest.mark.parametrize("line", project()["dependencies"] + sum(IN_REQUIREMENTS, []))
 def test_pins_lie_inside_the_ranges(line):
     requirement = Requirement(line)
     assert len(requirement.specifier) > 0
@@ -53,10 +58,18 @@ def test_environment_is_python_pip_and_the_requirements():
     assert entries[1:] == ["- pip", "- pip:", "- -r requirements.txt"]
 
 
-def test_ci_runs_make_test():
+def test_ci_runs_the_tests_and_those_in_a_browser():
     lines = (ROOT / ".ci" / "run").read_text().splitlines()
-    assert lines[-1] == "make test"
-    assert len(lines) < 8
+    assert [line for line in lines if line.startswith("make ")] == ["make test", "make test-browser"]
+    assert "set -euo pipefail" in lines and len(lines) < 12
+
+
+def test_browser_requirements_lie_inside_the_ranges():
+    lines = (ROOT / "requirements-browser.txt").read_text().splitlines()
+    pinned = dict(line.split("==") for line in lines if "==" in line)
+    ranges = [Requirement(line) for line in project()["optional-dependencies"]["browser"]]
+    assert {requirement.name for requirement in ranges} == set(pinned)
+    assert all(pinned[requirement.name] in requirement.specifier for requirement in ranges)
 
 
 def test_commands_of_the_readme_exist():

@@ -165,7 +165,7 @@ def test_a_kernel_restarted_leaves_the_picture_and_a_sentence(live):
     asked(live, lambda: control(live, "Show").select_option("deblend"))
     live.page.get_by_role("menuitem", name="Kernel", exact=True).click()
     live.page.get_by_role("menuitem", name="Restart Kernel…").click()
-    live.page.get_by_role("button", name="Restart", exact=True).click()
+    live.page.locator(".jp-Dialog button.jp-mod-accept").click()
     live.page.wait_for_timeout(4000)
     control_click(live, "New noise")()
     live.page.wait_for_function(
