@@ -57,13 +57,11 @@ class AlphaExplorer:
             ValueError: for a setting out of range, or a class of which there is no digit.
         """
         n, steps, mode = asked["digits"], asked["steps"], asked["mode"]
-        if not (isinstance(n, int) and 1 <= n <= MOST_DIGITS):
-            raise ValueError(f"digits must be from 1 to {MOST_DIGITS}, but {n!r} came")
         if mode == "jump":
             return self._jump(asked)
         key = (mode, n, asked["seed"], asked["label"] if mode == "blend" else steps)
         if key not in self.kept:
-            x0 = self._noise(n, asked["seed"])
+            x0 = noise(n, asked["seed"]).to(self.device)
             if mode == "blend":
                 made = blending_frames(x0, self._digits(n, asked["label"], asked["seed"]))
             else:
@@ -75,11 +73,6 @@ class AlphaExplorer:
         way = self.frames({**asked, "mode": "blend" if asked["source"] == "blend" else "deblend"})
         at = 0 if asked["source"] == "noise" else int((way.alphas - asked["x_at"]).abs().argmin())
         return jump_frames(self.model, way.x_alpha[at].to(self.device), way.alphas[at].item(), asked["told"])
-
-    def _noise(self, n: int, seed: int) -> Tensor:
-        """Always the first n of 64, so that another number shows the same digits."""
-        x0 = torch.randn(MOST_DIGITS, 1, 32, 32, generator=torch.Generator().manual_seed(seed))
-        return x0[:n].to(self.device)
 
     def _digits(self, n: int, label: int | str, seed: int) -> Tensor:
         """n digits of a class, from a place in the data that the seed decides."""
@@ -106,9 +99,19 @@ class AlphaExplorer:
             view = _view(self)
         except ModuleNotFoundError:
             return {"text/html": f"<p>{MISSING}</p>{static}", "text/plain": MISSING}
-        shown = view._repr_mimebundle_()
-        data, metadata = shown if isinstance(shown, tuple) else (shown, {})
+        data, metadata = view._repr_mimebundle_()
         return {**data, "text/html": static, "text/plain": "(the α explorer: it needs a browser)"}, metadata
+
+
+def noise(n: int, seed: int) -> Tensor:
+    """x₀ of n digits, [n, 1, 32, 32]: always the first of 64, so that another number shows the same digits.
+
+    Raises:
+        ValueError: if n is not from 1 to 64.
+    """
+    if not (isinstance(n, int) and 1 <= n <= MOST_DIGITS):
+        raise ValueError(f"digits must be from 1 to {MOST_DIGITS}, but {n!r} came")
+    return torch.randn(MOST_DIGITS, 1, 32, 32, generator=torch.Generator().manual_seed(seed))[:n]
 
 
 def _view(explorer: AlphaExplorer):
@@ -151,10 +154,9 @@ def main(arguments: list[str] | None = None) -> int:
     command.add_argument("--seed", type=int, default=0, help="of the noise")
     args = parser.parse_args(arguments)
     try:
-        model = checkpoints.load_weights(args.weights) if args.weights else None
-        explorer = AlphaExplorer(model)
-        asked = {"mode": "deblend", "digits": args.digits, "steps": MOST_STEPS, "seed": args.seed}
-        runtime.write_atomically(args.out, page(explorer.frames(asked)).encode())
+        model = checkpoints.load_weights(args.weights) if args.weights else checkpoints.load_pretrained()
+        x0 = noise(args.digits, args.seed).to(next(model.parameters()).device)
+        runtime.write_atomically(args.out, page(deblending_frames(model, x0, MOST_STEPS)).encode())
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

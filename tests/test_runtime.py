@@ -173,7 +173,17 @@ def test_an_installed_copy_falls_back_to_where_it_is_run(tmp_path, monkeypatch, 
 
 
 def test_the_package_imports_without_the_optional_packages(tmp_path):
-    optional = ["ipywidgets", "anywidget", "mlxtend", "jupyter", "IPython", "sklearn", "scipy", "torchmetrics", "pandas"]
+    optional = [
+        "ipywidgets",
+        "anywidget",
+        "mlxtend",
+        "jupyter",
+        "IPython",
+        "sklearn",
+        "scipy",
+        "torchmetrics",
+        "pandas",
+    ]
     code = f"""
 import sys
 sys.modules.update(dict.fromkeys({optional}))  # None: importing it raises ModuleNotFoundError
