@@ -24,10 +24,11 @@ test-browser: environment
 notebooks: environment
 	$(BIN)/python -m iadb_helpers.notebooks store
 
-# The speed ratios and the quality table of this machine into benchmarks/results.json: minutes, or an hour with FULL=--full.
+# The speeds and the quality table of this machine into benchmarks/results.json: minutes, or an hour with FULL=--full.
 benchmark: environment
 	$(BIN)/python -m benchmarks.training $(FULL)
 	$(BIN)/python -m benchmarks.sampling $(FULL)
+	$(BIN)/python -m benchmarks.exact $(FULL)
 	$(BIN)/python -m benchmarks.quality $(FULL)
 	$(BIN)/python -m benchmarks.plot
 

@@ -45,6 +45,7 @@ function mount(root, first, ask = null) {
     value.textContent = `α = ${alpha.toFixed(2)}`;
     slider.setAttribute("aria-valuetext", value.textContent);
     words.replaceChildren(...typeset(frames.words[at]));
+    words.style.display = frames.words[at] ? "" : "none";
     curve.querySelector(".iadb-now")?.setAttribute("transform", `translate(${10 + 580 * alpha} 0)`);
   }
 

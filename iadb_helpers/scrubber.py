@@ -62,18 +62,17 @@ def scrubber(frames: Frames, panels: Sequence[str] = ("x_alpha", "x1_hat")) -> S
     return Scrubber(payload(frames, panels))
 
 
-def scrub_pictures(pictures: Sequence[Image.Image], words: Sequence[str], meaning: str) -> Scrubber:
+def scrub_pictures(pictures: Sequence[Image.Image], meaning: str) -> Scrubber:
     """An α slider over any pictures of one size, the first at α = 0 and the last at α = 1.
 
     Args:
-        words: a sentence for each.
-        meaning: what they show, for those who cannot see them.
+        meaning: what they show, as a caption and for those who cannot see them.
 
     Raises:
-        ValueError: if they differ in size, or there are not as many words.
+        ValueError: for fewer than two pictures, or pictures of different sizes.
     """
-    if len(words) != len(pictures) or len({picture.size for picture in pictures}) != 1:
-        raise ValueError(f"{len(pictures)} pictures of one size and as many words must come")
+    if len(pictures) < 2 or len({picture.size for picture in pictures}) != 1:
+        raise ValueError("two pictures or more must come, all of one size")
     (width, height), columns = pictures[0].size, math.ceil(math.sqrt(len(pictures)))
     sheet = Image.new("RGB", (width * columns, height * math.ceil(len(pictures) / columns)))
     ends = Image.new("RGB", (width * 2, height))
@@ -81,12 +80,13 @@ def scrub_pictures(pictures: Sequence[Image.Image], words: Sequence[str], meanin
         sheet.paste(picture, (width * (i % columns), height * (i // columns)))
     for i in (0, 1):
         ends.paste(pictures[-i], (width * i, 0))
-    panel = {"symbol": "", "meaning": meaning, "ends": _webp(ends, True), "sheet": _webp(sheet, False)}
+    few_colours = sheet.quantize(64).convert("RGB")  # compresses well, and keeps edges that a lossy file would fringe
+    panel = {"symbol": "", "meaning": meaning, "ends": _webp(ends, True), "sheet": _webp(few_colours, True)}
     alphas = [round(i / (len(pictures) - 1), 4) for i in range(len(pictures))]
     return Scrubber(
         {
             "alphas": alphas,
-            "words": list(words),
+            "words": [""] * len(pictures),
             "speeds": [],
             "curve": "",
             "size": [width, height],
