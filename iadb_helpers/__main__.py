@@ -26,18 +26,24 @@ def train_command(args: argparse.Namespace) -> int:
         recipe = replace(recipe, periods=args.periods)
     elif args.recipe is None and max_steps is None:  # nothing was asked for: what fits this machine
         max_steps = work.max_steps
+    if args.learning_rate is not None:
+        recipe = replace(recipe, learning_rate=args.learning_rate)
     dataset = load_mnist()
     torch.manual_seed(args.seed)
-    model = UNet()
+    model = checkpoints.load_weights(args.start, device) if args.start else UNet()
+    started_from = checkpoints.sha256(args.start) if args.start else None  # now: the result may go to the same file
     out = args.out or runtime.results_dir() / "weights.safetensors"
     checkpoint = out.with_name("training.safetensors")
     history = train(
-        model, dataset, recipe=recipe, device=device, max_steps=max_steps, max_seconds=args.max_seconds,
-        seed=args.seed, checkpoint=checkpoint, resume=args.resume,
+        model, dataset, recipe=recipe, device=device, max_steps=max_steps,
+        max_seconds=args.max_seconds, seed=args.seed, checkpoint=checkpoint, resume=args.resume,
     )  # fmt: skip
     if history.interrupted:
         return 130  # the shell's number for an interrupt; the checkpoint holds all that was done
-    checkpoints.save_weights(model, out, card(recipe, args.seed, dataset, history, device))
+    written = card(recipe, args.seed, dataset, history, device)
+    if started_from:
+        written["started_from_sha256"] = started_from
+    checkpoints.save_weights(model, out, written)
     print(f"weights: {runtime.shown(out)}, SHA-256 {checkpoints.sha256(out)}")
     return 0
 
@@ -78,6 +84,8 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--periods", type=int, help="passes over the data (default: the recipe's)")
     command.add_argument("--max-steps", type=int, help="stop after this many steps")
     command.add_argument("--max-seconds", type=float, help="stop after this time, with the averaged weights so far")
+    command.add_argument("--learning-rate", type=float, help="the highest one, in a cycle (default: the recipe's)")
+    command.add_argument("--start", type=Path, help="weights to begin with, instead of random ones")
     command.add_argument("--seed", type=int, default=0)
     command.add_argument("--device", help="cuda, mps or cpu (default: the best there is)")
     command.add_argument("--out", type=Path, help="the weights file (default: results/weights.safetensors)")

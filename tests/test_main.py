@@ -18,7 +18,7 @@ from PIL import Image
 import iadb_helpers
 from iadb_helpers import UNet, __main__, images, sample, train
 from iadb_helpers.__main__ import main
-from iadb_helpers.checkpoints import load_weights, read_card, read_tensors, save_weights, sha256
+from iadb_helpers.checkpoints import load_weights, read_card, read_tensors, save_weights, sha256, shipped_path
 from iadb_helpers.recipes import FAST, RECIPES, REFERENCE, card
 from iadb_helpers.runtime import PROFILES
 
@@ -118,6 +118,18 @@ def test_train_for_the_periods_asked_for(results, monkeypatch, digits):
     written = read_card(results / "weights.safetensors")
     assert written["recipe"]["periods"] == 2 and written["steps"] == 2
     assert REFERENCE.periods == 16
+
+
+def test_train_goes_on_from_the_weights_given_at_the_rate_given(results, digits):
+    start = shipped_path("reference_01")
+    command = ["train", "--max-steps", "2", "--learning-rate", "1e-9", "--start", str(start), "--device", "cpu"]
+    assert main(command) == 0
+    trained, before = load_weights(results / "weights.safetensors", "cpu"), load_weights(start, "cpu")
+    for mine, theirs in zip(trained.parameters(), before.parameters(), strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=0, atol=1e-7)
+    written = read_card(results / "weights.safetensors")
+    assert written["started_from_sha256"] == sha256(start) and written["recipe"]["learning_rate"] == 1e-9
+    assert main(["train", "--max-steps", "1", "--start", "nowhere.safetensors"]) == 1
 
 
 class Interrupted(UNet):
