@@ -2,6 +2,8 @@
 
 import json
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -30,6 +32,15 @@ def in_turns(rounds: int, **functions: Callable[[], object]) -> dict[str, list[f
         for name, function in functions.items():
             times[name].append(seconds(function))
     return times
+
+
+def in_a_process(module: str, loop: str) -> dict:
+    """What ``python -m MODULE --only LOOP`` measures: a loop in a process of its own, where nothing that another one
+    has set up helps or hinders it (``runtime.keep_freed_memory`` would make the plain loops faster, too).
+    """
+    command = [sys.executable, "-m", module, "--only", loop]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True, cwd=runtime.ROOT).stdout
+    return json.loads(printed.splitlines()[-1])
 
 
 def spread(values: list[float], digits: int = 4) -> dict[str, float]:

@@ -3,9 +3,8 @@
 import argparse
 import contextlib
 import io
+import json
 import resource
-import subprocess
-import sys
 from unittest import mock
 
 import torch
@@ -13,7 +12,7 @@ from torch.utils.data import Dataset
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.reference import plain_network, plain_training
-from benchmarks.report import DEVICE, in_turns, record, seconds, spread
+from benchmarks.report import DEVICE, in_a_process, record, seconds, spread
 from iadb_helpers import UNet, load_mnist, runtime, train, training
 from iadb_helpers.recipes import REFERENCE
 
@@ -27,24 +26,38 @@ def quiet_train(steps: int, dataset: Dataset | None = None) -> training.History:
         return train(UNet(), dataset or load_mnist(), max_steps=steps)
 
 
-def step_times(dataset: Dataset, rounds: int) -> dict:
-    """Milliseconds a step, in turns with the plain loop, and the ratio of each round."""
-    steps = {"plain": 200, "train": 3000} if ON_CUDA else {"plain": 40, "train": 100}
-    plain = plain_network(DEVICE)
-    plain_training(plain, dataset, 3, DEVICE)
-    quiet_train(5)
-    times = in_turns(
-        rounds,
-        plain=lambda: plain_training(plain, dataset, steps["plain"], DEVICE),
-        train=lambda: quiet_train(steps["train"], dataset),
+def one_loop(name: str) -> dict:
+    """Milliseconds a step of the plain loop or of ``train``, and the most memory that this process held."""
+    dataset = load_mnist()
+    if name == "plain":
+        network, steps = plain_network(DEVICE), 200 if ON_CUDA else 40
+
+        def loop(steps: int) -> None:
+            plain_training(network, dataset, steps, DEVICE)
+    else:
+        steps = 3000 if ON_CUDA else 100
+
+        def loop(steps: int) -> None:
+            quiet_train(steps, dataset)
+
+    loop(5)
+    took = seconds(lambda: loop(steps))
+    # On CUDA, what its tensors held on the GPU.
+    held = (
+        torch.cuda.max_memory_allocated() / 1e6 if ON_CUDA else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
     )
-    a_step = {name: [1e3 * t / steps[name] for t in values] for name, values in times.items()}
-    ratios = [p / q for p, q in zip(a_step["plain"], a_step["train"], strict=True)]
+    return {"steps": steps, "ms": 1e3 * took / steps, "peak_mb": round(held)}
+
+
+def step_times(rounds: int) -> dict:
+    """Milliseconds a step, in turns with the plain loop, and the ratio of each round."""
+    turns = [[in_a_process("benchmarks.training", loop) for loop in ("plain", "train")] for _ in range(rounds)]
     return {
-        "steps_timed": steps,
-        "ms_a_step_plain": spread(a_step["plain"], 2),
-        "ms_a_step_train": spread(a_step["train"], 2),
-        "ratio": spread(ratios, 2),
+        "steps_timed": {"plain": turns[0][0]["steps"], "train": turns[0][1]["steps"]},
+        "ms_a_step_plain": spread([plain["ms"] for plain, _ in turns], 2),
+        "ms_a_step_train": spread([ours["ms"] for _, ours in turns], 2),
+        "ratio": spread([plain["ms"] / ours["ms"] for plain, ours in turns], 2),
+        "memory": {"peak_gpu_mb" if ON_CUDA else "peak_process_mb": max(ours["peak_mb"] for _, ours in turns)},
     }
 
 
@@ -82,37 +95,25 @@ def same_losses() -> dict:
     return {**means, "apart_percent": round(100 * abs(means["as_here"] / means["float32"] - 1), 3)}
 
 
-def memory() -> dict:
-    """The most memory that a process held which only trains (on CUDA: that its tensors held on the GPU), in MB."""
-    if ON_CUDA:
-        torch.cuda.reset_peak_memory_stats()
-        quiet_train(100)
-        return {"peak_gpu_mb": round(torch.cuda.max_memory_allocated() / 1e6)}
-    subprocess.run([sys.executable, "-m", "benchmarks.training", "--only-train"], check=True)
-    return {"peak_process_mb": round(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e3)}
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.training", description=__doc__.split(":")[0])
     parser.add_argument("--full", action="store_true", help="more rounds, and on CUDA all 16 periods")
-    parser.add_argument("--only-train", action="store_true", help=argparse.SUPPRESS)  # what memory() looks at
+    parser.add_argument("--only", choices=("plain", "train"), help="one loop in this process; prints, writes nothing")
     args = parser.parse_args()
-    if args.only_train:
-        quiet_train(20)
+    if args.only:
+        print(json.dumps(one_loop(args.only)))
         return
-    dataset = load_mnist()
-    section = step_times(dataset, rounds=9 if args.full else 3)
+    section = step_times(rounds=9 if args.full else 3)
     work, rate = gflop_a_step(), matrix_rate()
     section |= {
         "gflop_a_step": round(work, 2),
         "gflop_an_image": round(work / BATCH, 3),
         "matrix_product_gflop_a_second": round(rate),
         "share_of_the_machines_limit": round(1e3 * work / section["ms_a_step_train"]["median"] / rate, 3),
-        "memory": memory(),
         "loss_of_steps_450_to_500": same_losses(),
     }
     if args.full and ON_CUDA:
-        section["seconds_for_16_periods"] = round(seconds(lambda: quiet_train(16 * (len(dataset) // BATCH))), 2)
+        section["seconds_for_16_periods"] = round(seconds(lambda: quiet_train(16 * (60_000 // BATCH))), 2)
     record("training", section)
 
 

@@ -50,10 +50,10 @@ def _words_on_the_way(alpha: float, share: float) -> str:
     if alpha == 1:
         return "The digit. x̄₁ and x_α have become one picture: nothing is left to deblend."
     if share < 0.55:
-        return "Noise to the eye, and yet here it is decided: x̄₁ leaves the mean, and moves fastest."
+        return "Noise to the eye, and yet x̄₁ has left the mean of all digits, and moves fastest."
     if share < 0.8:
         return "x̄₁ has its shape, where x_α hardly shows one; it still sharpens."
-    return "Decided: x̄₁ hardly moves any more, and the steps clear away what is left of the noise."
+    return "Settled: x̄₁ hardly moves any more, and the steps clear away what is left of the noise."
 
 
 def _words_of_a_blend(alpha: float) -> str:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from iadb_helpers.blending import check_state
-from iadb_helpers.runtime import fast_precision
+from iadb_helpers.runtime import fast_precision, keep_freed_memory
 from iadb_helpers.unet import UNet
 
 Tangent = Callable[[Tensor, Tensor], Tensor]  # D: ([B, ...], [B]) -> [B, ...]; a UNet, or any function like it
@@ -122,6 +122,7 @@ def _progress(steps: Iterable, total: int) -> Iterable:
 
 def evaluator(model: Tangent) -> Callable[[Tensor, float], Tensor]:
     """D as a function of x and one α for the whole batch, in the precision that suits it."""
+    keep_freed_memory()
 
     def tangent(x: Tensor, alpha: float) -> Tensor:
         with fast_precision(x.device) if isinstance(model, UNet) else contextlib.nullcontext():

@@ -40,6 +40,9 @@ class Scrubber:
     def __init__(self, payload: dict):
         self.payload = payload
 
+    def __repr__(self) -> str:
+        return "(an α slider: it needs a browser)"
+
     def _repr_html_(self) -> str:
         """The fragment. Its script builds the controls, so that nothing dead is left where scripts are stripped."""
         name = f"iadb-{secrets.token_hex(6)}"  # else two sliders on one page would move the first one's pictures
@@ -96,11 +99,11 @@ def scrub_pictures(pictures: Sequence[Image.Image], meaning: str) -> Scrubber:
     )
 
 
-def still(frames: Frames, title: str) -> Figure:
-    """A strip of the first digit at α = 0, ⅛ … 1 with x_α above x̄₁: what the slider says, for where nothing moves."""
+def still(frames: Frames, title: str, digit: int = 0) -> Figure:
+    """A strip of one digit at α = 0, ⅛ … 1 with x_α above x̄₁: what the slider says, for where nothing moves."""
     shown = [int((frames.alphas - alpha).abs().argmin()) for alpha in torch.linspace(0, 1, 9).tolist()]
     pair = frames.kind == "blend"
-    rows = {PANELS[name][pair][0]: getattr(frames, name)[shown, 0] for name in ("x_alpha", "x1_hat")}
+    rows = {PANELS[name][pair][0]: getattr(frames, name)[shown, digit] for name in ("x_alpha", "x1_hat")}
     return show_strip(rows, frames.alphas[shown].tolist(), title)
 
 

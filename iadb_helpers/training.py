@@ -18,7 +18,7 @@ from iadb_helpers.data import SIZE, compact_images, to_model_range
 from iadb_helpers.engine import Engine
 from iadb_helpers.pairs import Pairs
 from iadb_helpers.recipes import REFERENCE, History, Recipe
-from iadb_helpers.runtime import describe, fast_precision, first_interrupt, pick_device, shown
+from iadb_helpers.runtime import describe, fast_precision, first_interrupt, keep_freed_memory, pick_device, shown
 
 CHECK_EVERY = 50  # steps between looks at the losses: each look makes a GPU wait
 
@@ -85,6 +85,7 @@ def train(
     if resume and checkpoint is None:
         raise ValueError("resume=True needs checkpoint=, the file to continue from")
     device = pick_device(device)
+    keep_freed_memory()
     try:
         images = compact_images(dataset).to(device)
         run = _Run(model.to(device).train(), images, recipe, max_steps, seed, checkpoint and Path(checkpoint))

@@ -304,3 +304,22 @@ def test_beside_the_main_thread_there_is_an_event_and_no_handler(interruptible):
     thread.start()
     thread.join()
     assert events == [(threading.Event, False, signal.default_int_handler)]
+
+
+def test_freed_memory_is_kept_where_the_c_library_can_be_told(monkeypatch):
+    told = []
+
+    class Library:
+        def mallopt(self, what, value):
+            told.append((what, value))
+            return 1
+
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(runtime.ctypes, "CDLL", lambda name: Library())
+    runtime.keep_freed_memory()
+    assert dict(told) == {-3: 2**25, -1: 2**30}  # the numbers of glibc's malloc.h
+    monkeypatch.setattr(runtime.ctypes, "CDLL", lambda name: object())  # a C library that has no mallopt
+    runtime.keep_freed_memory()
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setattr(runtime.ctypes, "CDLL", lambda name: pytest.fail("there is nothing to tell"))
+    runtime.keep_freed_memory()

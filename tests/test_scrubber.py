@@ -147,3 +147,14 @@ def test_still_strip_shows_both_rows_at_nine_alphas(frames):
     assert [float(label.get_text()) for label in axes.get_xticklabels()] == [i / 8 for i in range(9)]
     assert axes.get_title() == "a title"
     plt.close(figure)
+
+
+def test_still_strip_is_of_the_digit_asked_for(frames):
+    pictures = [still(frames, "a title", digit) for digit in (0, 4)]
+    first, last = (figure.axes[0].images[0].get_array() for figure in pictures)
+    assert not np.array_equal(first, last)
+    only = deblending_frames(load_pretrained("cpu"), frames.x_alpha[0, 4:], 6)
+    alone = still(only, "a title")
+    assert np.abs(alone.axes[0].images[0].get_array().astype(int) - last.astype(int)).max() <= 2
+    for figure in (*pictures, alone):
+        plt.close(figure)
