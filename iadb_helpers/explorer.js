@@ -39,7 +39,8 @@ function mount(root, first, ask = null) {
       const column = end ? Number(at === last && last > 0) : at % frames.columns;
       const row = end ? 0 : Math.floor(at / frames.columns);
       context.drawImage(end ? ends : sheet, column * width, row * height, width, height, 0, 0, width, height);
-      canvas.setAttribute("aria-label", `${panel.symbol}, ${panel.meaning}, at α = ${alpha.toFixed(2)}`);
+      const shows = [panel.symbol, panel.meaning].filter(Boolean).join(", ");
+      canvas.setAttribute("aria-label", `${shows}, at α = ${alpha.toFixed(2)}`);
     }
     if (!live.jumping()) slider.value = at;
     value.textContent = `α = ${alpha.toFixed(2)}`;
@@ -135,7 +136,7 @@ function mount(root, first, ask = null) {
       change({ steps: Number(number.value) });
     });
     const steps = make("label", {}, "Steps T", number);
-    const digits = choice("digits", "Digits", { 1: "1", 16: "16", 64: "64" });
+    const digits = choice("digits", "Digits", Object.fromEntries([1, 16, 64, frames.digits].map(n => [n, n])));
     const label = choice("label", "Class", Object.fromEntries([["any", "any"], ...Array.from({ length: 10 }, (_, i) => [i, i])]));
     const source = choice("source", "Look at", { state: "the state", blend: "a blend", noise: "pure noise" });
     const noise = make("button", { type: "button", textContent: "New noise" });

@@ -9,11 +9,17 @@ import sys
 import time
 import urllib.request
 
+import nbformat
 import pytest
 from playwright.sync_api import sync_playwright
 
 from iadb_helpers import runtime
 
+STATIC = """import torch
+from iadb_helpers.frames import blending_frames
+from iadb_helpers.scrubber import scrubber
+x0, x1 = torch.randn(2, 4, 1, 32, 32, generator=torch.Generator().manual_seed(0))
+scrubber(blending_frames(x0, x1))"""
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 
 
@@ -52,9 +58,14 @@ def visit(chromium):
 
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory):
-    """The address of a JupyterLab that serves copies of the notebooks, token included."""
+    """The address and token of a JupyterLab that serves a copy of notebook 06, and one with the static form alone."""
     folder = tmp_path_factory.mktemp("lab")
     shutil.copy(runtime.ROOT / "notebooks" / "06_alpha_explorer.ipynb", folder)
+    static = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(STATIC), nbformat.v4.new_markdown_cell("The cell below.")],
+        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
+    )
+    nbformat.write(static, folder / "static.ipynb")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -5,20 +5,26 @@ import pytest
 from tests.browser.explorer_page import ExplorerPage
 
 
-@pytest.fixture(scope="module")
-def notebook(chromium, lab):
-    """Notebook 06, open and run, and what went wrong in the browser's console meanwhile."""
+def opened_and_run(chromium, lab, name: str):
+    """A page with a notebook that has been opened and run from top to bottom, as a reader does it."""
     address, token = lab
     page = chromium.new_page(viewport={"width": 1280, "height": 800})
     errors = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("console", lambda message: message.type == "error" and errors.append(message.text))
-    page.goto(f"{address}/lab/tree/06_alpha_explorer.ipynb?token={token}")
+    page.goto(f"{address}/lab/tree/{name}?token={token}&reset")
     page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
     page.locator(".jp-NotebookPanel-toolbar").get_by_text("Python 3").first.wait_for(timeout=60_000)
     page.wait_for_timeout(1000)
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    return page, errors
+
+
+@pytest.fixture(scope="module")
+def notebook(chromium, lab):
+    """Notebook 06, open and run, and what went wrong in the browser's console meanwhile."""
+    page, errors = opened_and_run(chromium, lab, "06_alpha_explorer.ipynb")
     page.wait_for_selector(".iadb button:has-text('New noise')", state="attached", timeout=180_000)
     page.wait_for_timeout(3000)
     page.evaluate("document.querySelector('.iadb').scrollIntoView()")
@@ -176,3 +182,19 @@ def test_a_kernel_restarted_leaves_the_picture_and_a_sentence(live):
     noise = live.pixels("x_α")
     live.page.keyboard.press("End")
     assert live.label() == "α = 1.00" and live.pixels("x_α") != noise
+
+
+def test_the_static_form_works_in_an_output_too(chromium, lab):
+    page, errors = opened_and_run(chromium, lab, "static.ipynb")
+    shown = ExplorerPage(page)
+    shown.slider.focus()
+    page.keyboard.press("Home")
+    noise = shown.pixels("x_α")
+    for _ in range(4):
+        page.keyboard.press("ArrowRight")
+    assert shown.label() == "α = 0.13" and shown.pixels("x_α") != noise
+    assert page.locator(".jp-Notebook .jp-mod-active .iadb").count() == 1  # the arrow keys did not leave the cell
+    page.keyboard.press("End")
+    assert shown.pixels("x_α") == shown.pixels("x₁")
+    assert [error for error in errors if "iadb" in error] == []
+    page.close()
