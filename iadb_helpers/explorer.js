@@ -116,11 +116,11 @@ function mount(root, first, ask = null) {
   show(first);
   return { show: next => { live.answered(next); }, lost: () => live.lost() };
 
-  // What only a kernel can answer. One question is under way at a time; of all that are wished for meanwhile, only the
-  // newest is asked, so that a burst of slider moves never queues.
+  // What only a kernel can answer. A burst of slider moves never queues: while the kernel is busy with one question,
+  // ipywidgets keeps only the newest of those that follow.
   function liveControls() {
     const settings = { mode: "deblend", steps: 128, digits: frames.digits, seed: 0, label: "any", source: "state", x_at: 0, told: 0 };
-    let underWay = false, wish = null, patience = null, count = 0;
+    let patience = null, count = 0;
     const choice = (name, label, options) => {
       const select = make("select", {}, ...Object.entries(options).map(([key, text]) => make("option", { value: key, textContent: text })));
       select.value = settings[name];
@@ -159,26 +159,19 @@ function mount(root, first, ask = null) {
       }
       Object.assign(settings, changed, { digits: Number(changed.digits ?? settings.digits) });
       settle();
-      wish = { ...settings };
-      if (!underWay) send();
-    }
-    function send() {
-      underWay = true;
       say("computing …");
       clearTimeout(patience);
       patience = setTimeout(lost, 15000);
-      ask({ ...wish, count: ++count });
-      wish = null;
+      ask({ ...settings, count: ++count });
     }
     function answered(next) {
-      clearTimeout(patience);
-      underWay = false;
-      say("");
-      if (wish) send();
+      if (next.count === count) { // else a newer answer is to come
+        clearTimeout(patience);
+        say("");
+      }
       show(next);
     }
     function lost() {
-      underWay = false;
       say("The kernel does not answer. If it was restarted, run the cell again; what is shown can still be scrubbed.");
     }
     const say = text => { status.textContent = text; };
