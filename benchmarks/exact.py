@@ -4,7 +4,7 @@ import argparse
 
 import torch
 
-from benchmarks.report import DEVICE, in_turns, record, spread
+from benchmarks.report import DEVICE, record, seconds, spread
 from iadb_helpers import blend, load_mnist
 from iadb_helpers.blending import exact_tangent
 from iadb_helpers.data import all_images
@@ -20,9 +20,8 @@ def main() -> None:
     x0 = torch.randn(STATES, 1, 32, 32, generator=torch.Generator().manual_seed(0)).to(DEVICE)
     x_alpha = blend(x0, points[:STATES], ALPHA)
     exact_tangent(x_alpha, ALPHA, points)  # warms up
-    times = in_turns(rounds, exact=lambda: exact_tangent(x_alpha, ALPHA, points))
-    milliseconds = spread([1e3 * seconds for seconds in times["exact"]], 1)
-    record("exact tangent", {"states": STATES, "points": len(points), "ms": milliseconds})
+    times = [1e3 * seconds(lambda: exact_tangent(x_alpha, ALPHA, points)) for _ in range(rounds)]
+    record("exact tangent", {"states": STATES, "points": len(points), "ms": spread(times, 1)})
 
 
 if __name__ == "__main__":

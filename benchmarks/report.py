@@ -1,4 +1,4 @@
-"""What the benchmarks share: timing in turns, the results file and its one picture."""
+"""What the benchmarks share: timing, also in processes of their own, and the results file."""
 
 import json
 import statistics
@@ -23,15 +23,6 @@ def seconds(function: Callable[[], object]) -> float:
     if DEVICE.type == "cuda":
         torch.cuda.synchronize()
     return time.perf_counter() - started
-
-
-def in_turns(rounds: int, **functions: Callable[[], object]) -> dict[str, list[float]]:
-    """Time each function once a round, so that what else the machine does meets all of them alike."""
-    times = {name: [] for name in functions}
-    for _ in range(rounds):
-        for name, function in functions.items():
-            times[name].append(seconds(function))
-    return times
 
 
 def in_a_process(module: str, loop: str) -> dict:

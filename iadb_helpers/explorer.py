@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from string import Template
 
+import matplotlib.pyplot as plt
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -140,6 +141,7 @@ def page(frames: Frames) -> str:
     figure = still(frames, "One digit on its way, and what the network has in mind", digit)
     file = io.BytesIO()
     figure.savefig(file, dpi=110)
+    plt.close(figure)  # else a notebook would show it, too
     strip = base64.b64encode(file.getvalue()).decode()
     template = Template(PAGE.read_text(encoding="utf-8"))
     return template.substitute(fragment=scrubber(frames, tuple(PANELS))._repr_html_(), strip=strip)

@@ -83,11 +83,7 @@ def test_a_section_is_kept_by_benchmark_and_machine(tmp_path, monkeypatch, capsy
     assert '"value": 3' in capsys.readouterr().out
 
 
-def test_times_are_taken_in_turns():
-    calls = []
-    times = report.in_turns(2, a=lambda: calls.append("a"), b=lambda: calls.append("b"))
-    assert calls == ["a", "b", "a", "b"]
-    assert [len(values) for values in times.values()] == [2, 2] and min(times["a"]) >= 0
+def test_spread_is_median_least_and_greatest():
     assert report.spread([3.0, 1.0, 2.0]) == {"median": 2.0, "least": 1.0, "greatest": 3.0}
 
 
