@@ -7,12 +7,13 @@ from dataclasses import asdict
 import torch
 
 from benchmarks.report import DEVICE, record, seconds
-from iadb_helpers import UNet, load_mnist, load_pretrained, runtime, sample
+from iadb_helpers import load_mnist, load_pretrained, runtime, sample
 from iadb_helpers.checkpoints import SHIPPED_WEIGHTS, read_card, shipped_path
 from iadb_helpers.data import all_images
+from iadb_helpers.guidance import guided, load_gaussian
 from iadb_helpers.metrics import nearest_training_digit
 from iadb_helpers.quality import Quality, measure, measure_real
-from iadb_helpers.sampling import evaluations
+from iadb_helpers.sampling import Tangent, evaluations
 
 BATCH = 100
 # (method, steps, schedule): what the figure "quality against network evaluations" shows
@@ -22,10 +23,12 @@ WAYS += [("ab2", steps, "uniform") for steps in (8, 16, 32)]
 WAYS += [("ab2", steps, "early") for steps in (8, 16, 32)]
 WAYS_N = 1_000  # digits of each: over three hundred evaluations of the network in all
 SHORT_WAY = ("ab2", 16, "early")
+GUIDED = "fast, guided"
 
 
-def drawn(model: UNet, n: int, method: str, steps: int, schedule: str) -> torch.Tensor:
+def drawn(model: Tangent, n: int, way: tuple[str, int, str] = SHORT_WAY) -> torch.Tensor:
     """n digits from the same noise whatever the way, [n, 1, 32, 32] on the CPU."""
+    method, steps, schedule = way
     x0 = torch.randn(n, 1, 32, 32, generator=torch.Generator().manual_seed(1))
     parts = (sample(model, x.to(DEVICE), steps, method=method, schedule=schedule) for x in x0.split(BATCH))
     return torch.cat([x.cpu() for x in parts])
@@ -38,11 +41,17 @@ def rounded(quality: Quality) -> dict:
     return {name: float(f"{v:.4g}") if isinstance(v, float) else v for name, v in values.items()}
 
 
+def guided_model() -> Tangent:
+    """The best weights with guidance."""
+    return guided(load_pretrained(DEVICE), load_gaussian(DEVICE))
+
+
 def by_weights(n: int) -> dict:
-    """Every set of shipped weights, drawn the same way."""
+    """Every set of shipped weights, drawn the same way, and the best ones with guidance, too."""
+    tangents = {GUIDED: guided_model()} | {name: load_pretrained(DEVICE, name) for name in SHIPPED_WEIGHTS}
     rows = {"real test digits": rounded(measure_real(n))}
-    for name in SHIPPED_WEIGHTS:
-        rows[name] = rounded(measure(drawn(load_pretrained(DEVICE, name), n, *SHORT_WAY)))
+    for name, tangent in tangents.items():
+        rows[name] = rounded(measure(drawn(tangent, n)))
         print(name, rows[name]["frechet"])
     return rows
 
@@ -50,9 +59,9 @@ def by_weights(n: int) -> dict:
 def by_way(n: int) -> list[dict]:
     """The best weights, drawn by each method with more and more evaluations of the network."""
     model, rows = load_pretrained(DEVICE), []
-    for method, steps, schedule in WAYS:
-        digits = []
-        took = seconds(lambda: digits.append(drawn(model, n, method, steps, schedule)))  # noqa: B023 (called at once)
+    for way in WAYS:
+        (method, steps, schedule), digits = way, []
+        took = seconds(lambda: digits.append(drawn(model, n, way)))  # noqa: B023 (called at once)
         quality = rounded(measure(digits[0]))
         row = {"method": method, "schedule": schedule, "steps": steps, "evaluations": evaluations(method, steps)}
         rows.append(row | {"seconds": round(took, 1)} | {k: quality[k] for k in ("frechet", "recognised", "recall")})
@@ -63,14 +72,13 @@ def by_way(n: int) -> list[dict]:
 def copying(n: int) -> dict:
     """The median distance to the nearest of all training digits, of drawn digits and of real test digits."""
     training, test = all_images(load_mnist()), all_images(load_mnist(train=False))[:n]
-    digits = drawn(load_pretrained(DEVICE), n, *SHORT_WAY)
-    medians = {
-        name: nearest_training_digit(x, training)[0].median().item() for name, x in (("drawn", digits), ("test", test))
-    }
+    heaps = {"test": test, "drawn": drawn(load_pretrained(DEVICE), n), "guided": drawn(guided_model(), n)}
+    medians = {name: nearest_training_digit(x, training)[0].median().item() for name, x in heaps.items()}
     return {
         "training_digits": len(training),
         **{f"median_{name}": round(value, 3) for name, value in medians.items()},
         "ratio": round(medians["drawn"] / medians["test"], 3),
+        "ratio_guided": round(medians["guided"] / medians["test"], 3),
     }
 
 
@@ -78,6 +86,7 @@ def write_into_card(section: dict) -> None:
     """Let the card of the best weights state how good they are."""
     path = shipped_path().with_suffix(".json")
     quality = {"drawn_by": section["drawn_by"], **section["by_weights"]["fast"], "copying": section["copying"]}
+    quality["guided"] = section["by_weights"][GUIDED]
     quality["real_test_digits"] = section["by_weights"]["real test digits"]
     card = read_card(path) | {"quality": quality}
     runtime.write_atomically(path, (json.dumps(card, indent=2, ensure_ascii=False) + "\n").encode())

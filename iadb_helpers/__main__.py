@@ -1,4 +1,4 @@
-"""What needs no notebook: ``python -m iadb_helpers train``, ``… sample`` and ``… judge``."""
+"""What needs no notebook: ``python -m iadb_helpers train``, ``… sample``, ``… judge`` and ``… gaussian``."""
 
 import argparse
 import sys
@@ -9,6 +9,7 @@ import torch
 
 from iadb_helpers import checkpoints, images, runtime
 from iadb_helpers.data import all_images, load_mnist
+from iadb_helpers.guidance import guided, load_gaussian, save_gaussian
 from iadb_helpers.judge import save_judge, train_judge
 from iadb_helpers.recipes import RECIPES, card
 from iadb_helpers.sampling import sample
@@ -54,7 +55,8 @@ def sample_command(args: argparse.Namespace) -> int:
     device = runtime.pick_device(args.device)
     model = checkpoints.load_weights(weights, device)
     x0 = torch.randn(64, 1, 32, 32, generator=torch.Generator().manual_seed(args.seed)).to(device)
-    states = sample(model, x0, args.steps, trajectory=True)
+    tangent = guided(model, load_gaussian(device)) if args.guided else model
+    states = sample(tangent, x0, args.steps, trajectory=True)
     folder = args.out or runtime.results_dir()
     folder.mkdir(parents=True, exist_ok=True)
     images.grid(states[-1]).save(folder / "generated_mnist.png")
@@ -72,6 +74,14 @@ def judge_command(args: argparse.Namespace) -> int:
     measured = save_judge(judge, out, training, test)
     print(f"right on {measured['test_accuracy']:.2%} of {len(test):,} test digits")
     print(f"weights: {runtime.shown(out)}, SHA-256 {measured['sha256']}")
+    return 0
+
+
+def gaussian_command(args: argparse.Namespace) -> int:
+    """Fit the Gaussian that guidance leads away from, and save it with its card; returns the exit status."""
+    out = args.out or runtime.results_dir() / "gaussian.safetensors"
+    save_gaussian(load_mnist(), out)
+    print(f"{runtime.shown(out)}, SHA-256 {checkpoints.sha256(out)}")
     return 0
 
 
@@ -94,12 +104,16 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(run=sample_command)
     command.add_argument("--weights", type=Path, help="default: IADB_WEIGHTS, else the weights that ship")
     command.add_argument("--steps", type=int, default=128, help="T, the number of deblending steps (default: 128)")
+    command.add_argument("--guided", action="store_true", help="away from the Gaussian that ships: better digits")
     command.add_argument("--seed", type=int, default=0, help="of the noise")
     command.add_argument("--device", help="cuda, mps or cpu (default: the best there is)")
     command.add_argument("--out", type=Path, help="folder (default: results)")
     command = commands.add_parser("judge", help="train the classifier that digits are measured with, on a CPU")
     command.set_defaults(run=judge_command)
     command.add_argument("--out", type=Path, help="the weights file (default: results/judge.safetensors)")
+    command = commands.add_parser("gaussian", help="fit the Gaussian that guidance leads away from")
+    command.set_defaults(run=gaussian_command)
+    command.add_argument("--out", type=Path, help="the file (default: results/gaussian.safetensors)")
     return parser
 
 

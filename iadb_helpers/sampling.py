@@ -120,13 +120,14 @@ def _progress(steps: Iterable, total: int) -> Iterable:
     return tqdm(steps, total=total, unit="step", leave=False, delay=5)  # a bar only where it takes over 5 s
 
 
-def evaluator(model: Tangent) -> Callable[[Tensor, float], Tensor]:
-    """D as a function of x and one α for the whole batch, in the precision that suits it."""
+def evaluator(model: Tangent) -> Callable[[Tensor, Tensor | float], Tensor]:
+    """D as a function of x and α (of each sample, or one for all), in the precision that suits it."""
     keep_freed_memory()
 
-    def tangent(x: Tensor, alpha: float) -> Tensor:
+    def tangent(x: Tensor, alpha: Tensor | float) -> Tensor:
+        alpha = torch.as_tensor(alpha, dtype=x.dtype, device=x.device).expand(len(x))
         with fast_precision(x.device) if isinstance(model, UNet) else contextlib.nullcontext():
-            d = model(x, torch.full((len(x),), alpha, dtype=x.dtype, device=x.device))
+            d = model(x, alpha)
         if d.shape != x.shape:
             raise ValueError(f"the model must return {list(x.shape)}, shaped like x, but {list(d.shape)} came")
         return d.to(x.dtype)

@@ -19,6 +19,7 @@ import iadb_helpers
 from iadb_helpers import UNet, __main__, images, sample, train
 from iadb_helpers.__main__ import main
 from iadb_helpers.checkpoints import load_weights, read_card, read_tensors, save_weights, sha256, shipped_path
+from iadb_helpers.guidance import guided, load_gaussian
 from iadb_helpers.recipes import FAST, RECIPES, REFERENCE, card
 from iadb_helpers.runtime import PROFILES
 
@@ -197,6 +198,15 @@ def test_sample_by_default_takes_the_chosen_weights_into_the_results(results, we
     assert main(["sample", "--steps", "1", "--device", "cpu"]) == 0
     assert same_picture(Image.open(results / "generated_mnist.png"), shown_digits(weights, steps=1, seed=0))
     assert (results / "generated_mnist.gif").stat().st_size > 10_000
+
+
+def test_sample_guided_draws_what_guidance_draws(results, weights):
+    assert main(["sample", "--weights", str(weights), "--steps", "2", "--guided", "--device", "cpu"]) == 0
+    picture = Image.open(results / "generated_mnist.png")
+    x0 = torch.randn(64, 1, 32, 32, generator=torch.Generator().manual_seed(0))
+    expected = sample(guided(load_weights(weights, "cpu"), load_gaussian("cpu")), x0, 2)
+    assert same_picture(picture, images.grid(expected))
+    assert not same_picture(picture, shown_digits(weights, steps=2, seed=0))
 
 
 def test_sample_takes_128_steps_of_the_shipped_weights_unless_told_otherwise(results, monkeypatch):

@@ -81,7 +81,7 @@ def test_commands_of_the_readme_exist():
     from iadb_helpers.__main__ import main
 
     commands = set(re.findall(r"python -m iadb_helpers (\w+)", README))
-    assert commands == {"train", "sample", "judge"}
+    assert commands == {"train", "sample", "judge", "gaussian"}
     for command in commands:
         with pytest.raises(SystemExit) as ended:
             main([command, "--help"])
