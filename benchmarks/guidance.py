@@ -44,7 +44,8 @@ def main() -> None:
     ways |= {f"away from the Gaussian, {w}": guided(model, gaussian, w) for w in WEIGHTS}
     ways["away from the mean, 0.4"] = guided(model, only_mean(gaussian), 0.4)
     ways["away from reference_04, 0.4"] = guided(model, load_pretrained(DEVICE, "reference_04"), 0.4)
-    rows = {"real test digits": row(all_images(test)[torch.randperm(len(test))[:N]])}
+    some = torch.randperm(len(test), generator=torch.Generator().manual_seed(0))[:N]
+    rows = {"real test digits": row(all_images(test)[some])}
     for name, tangent in ways.items():
         rows[name] = row(drawn(tangent, N))
         print(name, rows[name], flush=True)

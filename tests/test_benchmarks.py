@@ -24,7 +24,7 @@ def results() -> dict:
     return report.read()
 
 
-def test_the_plain_network_differs_in_memory_layout_only():
+def test_the_plain_network_differs_in_memory_layout_and_order_of_sums_only():
     torch.manual_seed(0)
     plain = plain_network(CPU)
     torch.manual_seed(0)
@@ -32,6 +32,8 @@ def test_the_plain_network_differs_in_memory_layout_only():
     weights = list(zip(plain.parameters(), ours.parameters(), strict=True))
     assert all(torch.equal(p, q) for p, q in weights)
     assert plain.conv32.weight.is_contiguous() and not ours.conv32.weight.is_contiguous()
+    x, alpha = torch.randn(2, 1, 32, 32), torch.tensor([0.2, 0.7])
+    torch.testing.assert_close(plain(x, alpha), ours(x, alpha), atol=1e-6, rtol=1e-4)
 
 
 def test_the_plain_sampler_is_sample():
