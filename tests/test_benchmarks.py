@@ -89,9 +89,16 @@ def test_spread_is_median_least_and_greatest():
     assert report.spread([3.0, 1.0, 2.0]) == {"median": 2.0, "least": 1.0, "greatest": 3.0}
 
 
+def test_every_stored_section_is_of_a_machine(results):
+    assert all(machine.split()[0] in ("cpu", "cuda", "mps") for sections in results.values() for machine in sections)
+
+
 def test_the_stored_results_have_what_the_notebooks_read(results):
     for section in results["quality of 2,000"].values():
         assert set(SHIPPED_WEIGHTS) < set(section["by_weights"])
         assert {"method", "schedule", "evaluations", "frechet"} <= section["by_way"][0].keys()
+    for section in results["guidance"].values():
+        assert {"alone", "away from the Gaussian, 0.4", "away from the Gaussian, 0.8"} <= section["ways"].keys()
+        assert all({"frechet", "recognised"} == row["by_another_judge"].keys() for row in section["ways"].values())
     for section in results["trials on 30,000 digits"].values():
         assert "reference" in section["trials"]

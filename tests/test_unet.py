@@ -5,7 +5,6 @@ import re
 import numpy as np
 import pytest
 import torch
-from torch import nn
 from torch.nn.functional import conv2d, conv_transpose2d, relu
 
 from iadb_helpers import UNet
