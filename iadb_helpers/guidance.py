@@ -90,7 +90,7 @@ def load_gaussian(device: str | torch.device | None = None) -> Gaussian:
 
 
 def guided(model: Tangent, weaker: Tangent, weight: float = WEIGHT) -> Tangent:
-    """D + w (1 − α) (D − D_weaker): each deblended x̄₁ moves on, away from the weaker one's, by w (1 − α) of the gap.
+    """D + w (x̄₁ − x̄₁ of the weaker tangent) = D + w (1 − α) (D − D_weaker): away from where the weaker one would go.
 
     For ``sample`` in the place of the model. What a network has not learned it replaces by an average, as the weaker
     tangent does, only less; so away from that one is, by and large, where the digits are. This is autoguidance
