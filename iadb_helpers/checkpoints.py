@@ -166,6 +166,20 @@ def load_weights(path: Path, device: str | torch.device | None = None) -> UNet:
     return model.to(pick_device(device)).eval()
 
 
+def load_shipped(model: nn.Module, path: Path, device: str | torch.device | None = None) -> nn.Module:
+    """Fill a model from a file that ships, and return it on a device, in eval mode.
+
+    Args:
+        device: None means CUDA, else MPS, else the CPU.
+
+    Raises:
+        ValueError: if the file is not the one that its card describes.
+    """
+    check_sum(path, read_card(path)["sha256"])
+    fill(model, read_tensors(path)[0], path)
+    return model.to(pick_device(device)).eval()
+
+
 def shipped_path(weights: str = "fast") -> Path:
     """The file of weights that ship, by their name: see ``SHIPPED_WEIGHTS``.
 
@@ -199,8 +213,7 @@ def load_pretrained(device: str | torch.device | None = None, weights: str = "fa
             f"no weights ship with this copy ({shown(path)} is missing): give your own, "
             "or train some with python -m iadb_helpers train"
         )
-    check_sum(path, read_card(path)["sha256"])
-    return load_weights(path, device)
+    return load_shipped(UNet(), path, device)
 
 
 def chosen_weights() -> Path:

@@ -8,9 +8,8 @@ import torch
 from torch import Tensor, nn
 from torchvision.datasets import MNIST
 
-from iadb_helpers.checkpoints import SHIPPED, check_sum, fill, read_card, read_tensors, save_weights
+from iadb_helpers.checkpoints import SHIPPED, load_shipped, save_weights
 from iadb_helpers.data import SIZE, all_images, identity
-from iadb_helpers.runtime import pick_device
 from iadb_helpers.sampling import Tangent, evaluator
 
 DIRECTIONS = 100  # of the digits' 1,024; they hold 95 % of the variance
@@ -83,10 +82,7 @@ def load_gaussian(device: str | torch.device | None = None) -> Gaussian:
     Raises:
         ValueError: if the file is not the one that its card describes.
     """
-    check_sum(SHIPPED_GAUSSIAN, read_card(SHIPPED_GAUSSIAN)["sha256"])
-    gaussian = Gaussian()
-    fill(gaussian, read_tensors(SHIPPED_GAUSSIAN)[0], SHIPPED_GAUSSIAN)
-    return gaussian.to(pick_device(device)).eval()
+    return load_shipped(Gaussian(), SHIPPED_GAUSSIAN, device)
 
 
 def guided(model: Tangent, weaker: Tangent, weight: float = WEIGHT) -> Tangent:

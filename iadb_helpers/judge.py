@@ -13,7 +13,7 @@ from tqdm import tqdm
 from iadb_helpers.checkpoints import (
     SHIPPED,
     check_sum,
-    fill,
+    load_shipped,
     read_card,
     read_tensors,
     save_tensors,
@@ -21,7 +21,7 @@ from iadb_helpers.checkpoints import (
     sha256,
 )
 from iadb_helpers.data import MEAN, SIZE, STD, identity, to_display, to_model_range
-from iadb_helpers.runtime import machine, pick_device
+from iadb_helpers.runtime import machine
 
 FEATURES = 64
 REAL = 10_000  # so many digits of each split ship as features
@@ -106,10 +106,7 @@ def load_judge(device: str | torch.device | None = None) -> Judge:
     Raises:
         ValueError: if the file is not the one that its card describes.
     """
-    check_sum(SHIPPED_JUDGE, read_card(SHIPPED_JUDGE)["sha256"])
-    judge = Judge()
-    fill(judge, read_tensors(SHIPPED_JUDGE)[0], SHIPPED_JUDGE)
-    return judge.to(pick_device(device)).eval()
+    return load_shipped(Judge(), SHIPPED_JUDGE, device)
 
 
 @torch.no_grad()

@@ -121,11 +121,12 @@ def _progress(steps: Iterable, total: int) -> Iterable:
 
 
 def evaluator(model: Tangent) -> Callable[[Tensor, Tensor | float], Tensor]:
-    """D as a function of x and α (of each sample, or one for all), in the precision that suits it."""
+    """D as a function of x and α ([B], or one number for all), in the precision that suits it."""
     keep_freed_memory()
 
     def tangent(x: Tensor, alpha: Tensor | float) -> Tensor:
-        alpha = torch.as_tensor(alpha, dtype=x.dtype, device=x.device).expand(len(x))
+        if not isinstance(alpha, Tensor):
+            alpha = torch.full((len(x),), alpha, dtype=x.dtype, device=x.device)
         with fast_precision(x.device) if isinstance(model, UNet) else contextlib.nullcontext():
             d = model(x, alpha)
         if d.shape != x.shape:

@@ -16,7 +16,7 @@ class ConvTranspose2d(nn.ConvTranspose2d):
     """PyTorch's layer, but for the bias: on a CPU in bfloat16, its gradient inside takes as long as all the others."""
 
     def forward(self, x: Tensor) -> Tensor:
-        if not torch.is_grad_enabled():
+        if not torch.is_grad_enabled():  # then one pass over the result is saved
             return super().forward(x)
         x = conv_transpose2d(x, self.weight, None, self.stride, self.padding, self.output_padding)
         return x.add_(self.bias.to(x.dtype)[:, None, None])
