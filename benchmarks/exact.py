@@ -13,7 +13,7 @@ STATES, ALPHA = 64, 0.5
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.exact", description=__doc__.split(":")[0])
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.exact", description=__doc__)
     parser.add_argument("--full", action="store_true", help="more rounds")
     rounds = 50 if parser.parse_args().full else 10
     points = torch.cat([all_images(load_mnist(train, source="embedded")) for train in (True, False)]).to(DEVICE)

@@ -30,7 +30,7 @@ def speeds(axes, results: dict) -> None:
     axes.set(title="Speed beside the plain reference", xlabel="times as fast")
 
 
-def ways(axes, results: dict) -> None:
+def methods(axes, results: dict) -> None:
     """Quality against evaluations of the network, a line a method."""
     section = newest(results, "quality of 2,000")
     if not section:
@@ -38,13 +38,13 @@ def ways(axes, results: dict) -> None:
     for (method, schedule), marker in zip(
         [("euler", "uniform"), ("heun", "uniform"), ("ab2", "uniform"), ("ab2", "early")], "osD^", strict=True
     ):
-        rows = [row for row in section["by_way"] if (row["method"], row["schedule"]) == (method, schedule)]
+        rows = [row for row in section["by_method"] if (row["method"], row["schedule"]) == (method, schedule)]
         axes.loglog(
             [row["evaluations"] for row in rows], [row["frechet"] for row in rows], marker + "-",
             label=f"{method}, {schedule}",
         )  # fmt: skip
-    axes.axhline(section["floor_of_by_way"]["frechet"], color="0.5", linestyle=":", label="real digits")
-    axes.set(title=f"Fewer steps ({section['by_way_n']:,} digits)", xlabel="evaluations of the network", ylabel=FRECHET)
+    axes.axhline(section["floor_of_by_method"]["frechet"], color="0.5", linestyle=":", label="real digits")
+    axes.set(title=f"Fewer steps ({section['by_method_n']:,} digits)", xlabel="function evaluations", ylabel=FRECHET)
     axes.legend(fontsize=8)
 
 
@@ -79,7 +79,7 @@ def curves(axes, results: dict) -> None:
 def main() -> None:
     results = read()
     figure, axes = plt.subplots(2, 2, figsize=(13, 8), layout="constrained")
-    for draw, place in zip((speeds, ways, trials, curves), axes.flat, strict=True):
+    for draw, place in zip((speeds, methods, trials, curves), axes.flat, strict=True):
         draw(place, results)
     figure.savefig(PICTURE, dpi=90)
     print(f"plot: {PICTURE.relative_to(RESULTS.parents[1])}")

@@ -1,35 +1,35 @@
 """How good the digits of the shipped weights are: ``python -m benchmarks.quality [--full]``."""
 
 import argparse
-import json
 from dataclasses import asdict
 
 import torch
 
 from benchmarks.report import DEVICE, record, seconds
-from iadb_helpers import load_mnist, load_pretrained, runtime, sample
-from iadb_helpers.checkpoints import SHIPPED_WEIGHTS, read_card, shipped_path
+from iadb_helpers import load_mnist, load_pretrained, sample
+from iadb_helpers.blending import Tangent
 from iadb_helpers.data import all_images
+from iadb_helpers.evaluation import Quality, measure, measure_real, nearest_training_digit
 from iadb_helpers.guidance import guided, load_gaussian
-from iadb_helpers.metrics import nearest_training_digit
-from iadb_helpers.quality import Quality, measure, measure_real
-from iadb_helpers.sampling import Tangent, evaluations
+from iadb_helpers.sampling import evaluations
+from iadb_helpers.weights.cards import read_card, write_card
+from iadb_helpers.weights.shelf import SHIPPED_WEIGHTS, shipped_path
 
 BATCH = 100
 # (method, steps, schedule): what the figure "quality against network evaluations" shows
-WAYS = [("euler", steps, "uniform") for steps in (8, 16, 32, 128)]
-WAYS += [("heun", steps, "uniform") for steps in (4, 8, 16)]
-WAYS += [("ab2", steps, "uniform") for steps in (8, 16, 32)]
-WAYS += [("ab2", steps, "early") for steps in (8, 16, 32)]
-WAYS_N = 1_000  # digits of each: over three hundred evaluations of the network in all
+METHODS = [("euler", steps, "uniform") for steps in (8, 16, 32, 128)]
+METHODS += [("heun", steps, "uniform") for steps in (4, 8, 16)]
+METHODS += [("ab2", steps, "uniform") for steps in (8, 16, 32)]
+METHODS += [("ab2", steps, "early") for steps in (8, 16, 32)]
+BY_METHOD_N = 1_000  # digits of each: over three hundred evaluations of the network in all
 CARD_N = 10_000  # digits, of what the card states
-SHORT_WAY = ("ab2", 16, "early")
+SHORT_METHOD = ("ab2", 16, "early")
 GUIDED = "fast, guided"
 
 
-def drawn(model: Tangent, n: int, way: tuple[str, int, str] = SHORT_WAY) -> torch.Tensor:
-    """n digits from the same noise whatever the way, [n, 1, 32, 32] on the CPU."""
-    method, steps, schedule = way
+def drawn(model: Tangent, n: int, drawn_by: tuple[str, int, str] = SHORT_METHOD) -> torch.Tensor:
+    """n digits from the same noise whatever the method, [n, 1, 32, 32] on the CPU."""
+    method, steps, schedule = drawn_by
     x0 = torch.randn(n, 1, 32, 32, generator=torch.Generator().manual_seed(1))
     parts = (sample(model, x.to(DEVICE), steps, method=method, schedule=schedule) for x in x0.split(BATCH))
     return torch.cat([x.cpu() for x in parts])
@@ -42,22 +42,22 @@ def rounded(quality: Quality) -> dict:
     return {name: float(f"{v:.4g}") if isinstance(v, float) else v for name, v in values.items()}
 
 
-def heaps_of_all_weights(n: int) -> dict[str, torch.Tensor]:
+def samples_of_all_weights(n: int) -> dict[str, torch.Tensor]:
     """n digits of every set of shipped weights, drawn the same way, and of the best ones with guidance, too."""
     tangents: dict[str, Tangent] = {GUIDED: guided(load_pretrained(DEVICE), load_gaussian(DEVICE))}
     tangents |= {name: load_pretrained(DEVICE, name) for name in SHIPPED_WEIGHTS}
     return {name: drawn(tangent, n) for name, tangent in tangents.items()}
 
 
-def by_way(n: int) -> list[dict]:
+def by_method(n: int) -> list[dict]:
     """The best weights, drawn by each method with more and more evaluations of the network."""
     model, rows = load_pretrained(DEVICE), []
-    for way in WAYS:
-        (method, steps, schedule), digits = way, []
-        took = seconds(lambda: digits.append(drawn(model, n, way)))  # noqa: B023 (called at once)
+    for drawn_by in METHODS:
+        (method, steps, schedule), digits = drawn_by, []
+        took = seconds(lambda: digits.append(drawn(model, n, drawn_by)))  # noqa: B023 (called at once)
         quality = rounded(measure(digits[0]))
         row = {"method": method, "schedule": schedule, "steps": steps, "evaluations": evaluations(method, steps)}
-        rows.append(row | {"seconds": round(took, 1)} | {k: quality[k] for k in ("frechet", "recognised", "recall")})
+        rows.append(row | {"seconds": round(took, 1)} | {k: quality[k] for k in ("frechet", "confident", "recall")})
         print(rows[-1])
     return rows
 
@@ -65,8 +65,8 @@ def by_way(n: int) -> list[dict]:
 def copying(drawn_digits: torch.Tensor, guided_digits: torch.Tensor) -> dict:
     """The median distance to the nearest of all training digits, of drawn digits and of as many real test digits."""
     training, test = all_images(load_mnist()), all_images(load_mnist(train=False))[: len(drawn_digits)]
-    heaps = {"test": test, "drawn": drawn_digits, "guided": guided_digits}
-    medians = {name: nearest_training_digit(x, training)[0].median().item() for name, x in heaps.items()}
+    samples = {"test": test, "drawn": drawn_digits, "guided": guided_digits}
+    medians = {name: nearest_training_digit(x, training)[0].median().item() for name, x in samples.items()}
     return {
         "training_digits": len(training),
         **{f"median_{name}": round(value, 3) for name, value in medians.items()},
@@ -77,27 +77,27 @@ def copying(drawn_digits: torch.Tensor, guided_digits: torch.Tensor) -> dict:
 
 def write_into_card(section: dict) -> None:
     """Let the card of the best weights state how good they are."""
-    path = shipped_path().with_suffix(".json")
+    path = shipped_path()
     quality = {"drawn_by": section["drawn_by"], **section["by_weights"]["fast"], "copying": section["copying"]}
     quality["guided"] = section["by_weights"][GUIDED]
     quality["real_test_digits"] = section["by_weights"]["real test digits"]
-    card = read_card(path) | {"quality": quality}
-    runtime.write_atomically(path, (json.dumps(card, indent=2, ensure_ascii=False) + "\n").encode())
+    write_card(path, read_card(path) | {"quality": quality})
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.quality", description=__doc__.split(":")[0])
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.quality", description=__doc__)
     parser.add_argument(
         "--full", action="store_true", help="then the weights again, by 10,000 digits each, and into their card"
     )
     sizes = (2_000, CARD_N) if parser.parse_args().full else (2_000,)
     for n in sizes:
-        heaps = heaps_of_all_weights(n)
-        rows = {"real test digits": measure_real(n)} | {name: measure(x) for name, x in heaps.items()}
-        section = {"n": n, "drawn_by": SHORT_WAY, "by_weights": {name: rounded(row) for name, row in rows.items()}}
-        section["copying"] = copying(heaps["fast"], heaps[GUIDED])
+        samples = samples_of_all_weights(n)
+        rows = {"real test digits": measure_real(n)} | {name: measure(x) for name, x in samples.items()}
+        section = {"n": n, "drawn_by": SHORT_METHOD, "by_weights": {name: rounded(row) for name, row in rows.items()}}
+        section["copying"] = copying(samples["fast"], samples[GUIDED])
         if n == sizes[0]:
-            section |= {"by_way_n": WAYS_N, "by_way": by_way(WAYS_N), "floor_of_by_way": rounded(measure_real(WAYS_N))}
+            section |= {"by_method_n": BY_METHOD_N, "by_method": by_method(BY_METHOD_N)}
+            section["floor_of_by_method"] = rounded(measure_real(BY_METHOD_N))
         record(f"quality of {n:,}", section)
         if n == CARD_N:
             write_into_card(section)

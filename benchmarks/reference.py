@@ -11,7 +11,7 @@ from iadb_helpers import UNet
 
 def plain_network(device: torch.device) -> UNet:
     """The network in PyTorch's usual memory layout, and with its own transposed convolutions, bias and all."""
-    network = UNet().to(device, memory_format=torch.contiguous_format)
+    network = UNet().to(device).to(memory_format=torch.contiguous_format)
     for layer in (network.up8, network.up16, network.up32):
         layer.forward = MethodType(nn.ConvTranspose2d.forward, layer)
     return network

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import torch
 
-from iadb_helpers import runtime
+from iadb_helpers.machine.device import describe_machine, pick_device
+from iadb_helpers.machine.files import ROOT, write_atomically
 
 RESULTS = Path(__file__).with_name("results.json")
-DEVICE = runtime.pick_device()
+DEVICE = pick_device()
 
 
 def seconds(function: Callable[[], object]) -> float:
@@ -27,10 +28,10 @@ def seconds(function: Callable[[], object]) -> float:
 
 def in_a_process(module: str, loop: str) -> dict:
     """What ``python -m MODULE --only LOOP`` measures: a loop in a process of its own, where nothing that another one
-    has set up helps or hinders it (``runtime.keep_freed_memory`` would make the plain loops faster, too).
+    has set up helps or hinders it (``keep_freed_memory`` would make the plain loops faster, too).
     """
     command = [sys.executable, "-m", module, "--only", loop]
-    printed = subprocess.run(command, check=True, capture_output=True, text=True, cwd=runtime.ROOT).stdout
+    printed = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout
     return json.loads(printed.splitlines()[-1])
 
 
@@ -46,10 +47,10 @@ def spread(values: list[float], digits: int = 4) -> dict[str, float]:
 def record(benchmark: str, section: dict) -> None:
     """Write one benchmark's section for this machine into results.json, and print it."""
     results = read()
-    machine = runtime.machine(DEVICE)
+    machine = describe_machine(DEVICE)
     section = {"torch": torch.__version__, **section}
     results.setdefault(benchmark, {})[machine] = section
-    runtime.write_atomically(RESULTS, (json.dumps(results, indent=1, ensure_ascii=False) + "\n").encode())
+    write_atomically(RESULTS, (json.dumps(results, indent=1, ensure_ascii=False) + "\n").encode())
     print(f"{benchmark} on {machine}:\n{json.dumps(section, indent=1, ensure_ascii=False)}")
 
 

@@ -16,7 +16,7 @@ LOOPS = ("plain", "sample", "ab2")
 
 
 def loops() -> dict[str, Callable[[], Tensor]]:
-    """Each way to draw the same 64 digits."""
+    """Each method of drawing the same 64 digits."""
     x0 = torch.randn(DIGITS, 1, 32, 32, generator=torch.Generator().manual_seed(0)).to(DEVICE)
     model, plain = load_pretrained(DEVICE), plain_network(DEVICE)
     plain.load_state_dict(model.state_dict())
@@ -28,7 +28,7 @@ def loops() -> dict[str, Callable[[], Tensor]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.sampling", description=__doc__.split(":")[0])
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.sampling", description=__doc__)
     parser.add_argument("--full", action="store_true", help="more rounds")
     parser.add_argument("--only", choices=LOOPS, help="one loop in this process; prints, writes nothing")
     args = parser.parse_args()
@@ -41,7 +41,7 @@ def main() -> None:
         {loop: in_a_process("benchmarks.sampling", loop)["seconds"] for loop in LOOPS}
         for _ in range(9 if args.full else 3)
     ]
-    section = {"digits": DIGITS, "steps": STEPS}
+    section: dict[str, object] = {"digits": DIGITS, "steps": STEPS}
     for loop in LOOPS:
         section[f"seconds_{loop}"] = spread([turn[loop] for turn in turns], 3)
         if loop != "plain":

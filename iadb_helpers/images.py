@@ -11,7 +11,13 @@ from torch import Tensor
 from torch.nn.functional import pad
 from torchvision.utils import make_grid
 
-from iadb_helpers.data import to_display
+from iadb_helpers.data import SIZE, check_images, to_display
+
+BORDER = 2  # pixels around each digit of a grid, before scaling
+FIGURE_SCALE = 2  # screen pixels a pixel, in figures
+PITCH = (SIZE + BORDER) * FIGURE_SCALE  # from one digit of a figure to the next
+CENTRE = (BORDER + SIZE // 2) * FIGURE_SCALE  # of the first digit
+ROW_HEIGHT = (SIZE + 2 * BORDER) * FIGURE_SCALE  # of a row that is a grid of its own
 
 
 def grid(x: Tensor, columns: int = 8, scale: int = 3) -> Image.Image:
@@ -28,11 +34,10 @@ def grid(x: Tensor, columns: int = 8, scale: int = 3) -> Image.Image:
     Raises:
         ValueError: if x is no batch of 32×32 images.
     """
-    if x.ndim != 4 or x.shape[1:] != (1, 32, 32) or len(x) == 0:
-        raise ValueError(f"x must be [B, 1, 32, 32] with B from 1 up, but {list(x.shape)} came")
-    tiled = make_grid(to_display(x.detach().cpu()), nrow=columns, padding=2, pad_value=0.5)[0]
+    check_images("x", x)
+    tiled = make_grid(to_display(x.detach().cpu()), nrow=columns, padding=BORDER, pad_value=0.5)[0]
     if len(x) == 1:  # make_grid leaves a single image without a border
-        tiled = pad(tiled, (2, 2, 2, 2), value=0.5)
+        tiled = pad(tiled, 4 * (BORDER,), value=0.5)
     picture = Image.fromarray((tiled * 255).round().byte().numpy())
     return picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST)
 
@@ -84,20 +89,21 @@ def save_gif(
 
 
 def _check_trajectory(trajectory: Tensor) -> None:
-    if trajectory.ndim != 5 or trajectory.shape[2:] != (1, 32, 32) or 0 in trajectory.shape:
-        raise ValueError(f"trajectory must be [T + 1, B, 1, 32, 32], but {list(trajectory.shape)} came")
+    if trajectory.ndim != 5 or trajectory.shape[2:] != (1, SIZE, SIZE) or 0 in trajectory.shape:
+        raise ValueError(f"trajectory must be [T + 1, B, 1, {SIZE}, {SIZE}], got {list(trajectory.shape)}")
 
 
 def show_grid(x: Tensor, title: str, columns: int = 8, numbered: bool = False) -> Figure:
     """``grid`` as a figure with a title; ``numbered`` writes each digit's index into its corner."""
-    picture = grid(x, columns, scale=2)
+    picture = grid(x, columns, FIGURE_SCALE)
     rows = -(-len(x) // columns)
     figure, axes = plt.subplots(figsize=(0.75 * min(columns, len(x)), 0.75 * rows + 0.4), layout="constrained")
     axes.imshow(picture, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
     axes.set_title(title)
     axes.axis("off")
     for i in range(len(x) * numbered):
-        axes.text(68 * (i % columns) + 7, 68 * (i // columns) + 19, str(i), color="gold", fontsize=7)
+        corner = PITCH * (i % columns) + 7, PITCH * (i // columns) + 19
+        axes.text(*corner, str(i), color="gold", fontsize=7)
     return figure
 
 
@@ -116,12 +122,12 @@ def show_strip(rows: dict[str, Tensor], columns: Sequence[str | float], title: s
         if len(x) != len(columns):
             raise ValueError(f"row {label!r} has {len(x)} images for {len(columns)} columns")
     labels = [column if isinstance(column, str) else f"{column:.3g}" for column in columns]
-    pictures = [np.asarray(grid(x, len(columns), scale=2)) for x in rows.values()]
+    pictures = [np.asarray(grid(x, len(columns), FIGURE_SCALE)) for x in rows.values()]
     figure, axes = plt.subplots(figsize=(0.85 * len(columns) + 0.6, 0.85 * len(rows) + 0.6), layout="constrained")
     # The nearest pixel and no mean of several: grain stays grain, and the stored file is a third as large.
     axes.imshow(np.concatenate(pictures), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-    axes.set_xticks([68 * i + 36 for i in range(len(columns))], labels)
-    axes.set_yticks([72 * i + 36 for i in range(len(rows))], list(rows))
+    axes.set_xticks([PITCH * i + CENTRE for i in range(len(columns))], labels)
+    axes.set_yticks([ROW_HEIGHT * i + CENTRE for i in range(len(rows))], list(rows))
     axes.tick_params(length=0)
     axes.set_xlabel(xlabel)
     axes.set_title(title)

@@ -1,17 +1,15 @@
-"""From noise to digit along the network's tangents, and back."""
+"""Sampling: from noise to digit along the network's tangents, and back."""
 
-import contextlib
 from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from iadb_helpers.blending import check_state
-from iadb_helpers.runtime import fast_precision, keep_freed_memory
-from iadb_helpers.unet import UNet
-
-Tangent = Callable[[Tensor, Tensor], Tensor]  # D: ([B, ...], [B]) -> [B, ...]; a UNet, or any function like it
+from iadb_helpers.blending import Tangent
+from iadb_helpers.checks import check_choice, check_count, check_samples
+from iadb_helpers.machine.device import in_precision
+from iadb_helpers.machine.memory import keep_freed_memory
 
 # How each method steps from α = a to b, given D as a function of (x, α) and ``before``, what D was one step earlier
 # and at which α; it returns the new x and D(x, a).
@@ -45,12 +43,12 @@ SCHEDULES = {"uniform": lambda u: u, "early": lambda u: u**2}
 
 
 def evaluations(method: str, steps: int) -> int:
-    """How often ``sample`` asks the network: the fair measure of what a method costs.
+    """How often ``sample`` evaluates the network (NFE): the fair measure of what a method costs.
 
     Raises:
         ValueError: if no method has this name.
     """
-    _check_known("method", method, METHODS)
+    check_choice("method", method, METHODS)
     return 2 * steps - 1 if method == "heun" else steps
 
 
@@ -63,11 +61,11 @@ def sample(
     *,
     method: str = "euler",
     schedule: str = "uniform",
+    precision: str = "auto",
 ) -> Tensor:
     """Deblend in T steps: from x = x₀ at α = 0, x ← x + D(x, α)/T with α = 0, 1/T … (T−1)/T (paper, algorithm 4).
 
-    Deterministic: the same x₀ gives the same result. Where the hardware multiplies bfloat16, a ``UNet`` is evaluated
-    in it (three digits a tangent; the state x keeps float32); any other model or function is called as it is.
+    Deterministic: the same x₀ gives the same result. The process keeps up to 1 GB of freed memory.
 
     Args:
         model: D, called as ``model(x, alpha)`` with α of shape [B].
@@ -77,6 +75,9 @@ def sample(
         method: ``"euler"``, the paper's, error of order 1/T; ``"heun"``, of order 1/T² with two evaluations a step;
             ``"ab2"`` (Adams–Bashforth), of order 1/T² with one.
         schedule: where the steps lie: ``"uniform"`` α = t/T, or ``"early"`` α = (t/T)², finer at small α.
+        precision: of a network's evaluations, as ``in_precision`` has it: by ``"auto"`` bfloat16 where the hardware
+            multiplies it (three digits a tangent), else ``"float32"``. The state x keeps its own dtype, and a plain
+            function is called as it is.
 
     Returns:
         x at α = 1, [B, ...]; with ``trajectory`` all states, [T + 1, B, ...], the first being x₀.
@@ -86,10 +87,11 @@ def sample(
             shape or device that the model takes.
     """
     _check(model, "x0", x0, steps)
-    _check_known("method", method, METHODS)
-    _check_known("schedule", schedule, SCHEDULES)
+    check_choice("method", method, METHODS)
+    check_choice("schedule", schedule, SCHEDULES)
+    keep_freed_memory()
     alphas = [SCHEDULES[schedule](t / steps) for t in range(steps + 1)]
-    tangent, x, before = evaluator(model), x0, None
+    tangent, x, before = evaluator(model, precision), x0, None
     states = [x0]
     for a, b in _progress(zip(alphas, alphas[1:], strict=False), steps):
         x, d = METHODS[method](tangent, x, a, b, before)
@@ -101,7 +103,7 @@ def sample(
 
 
 @torch.no_grad()
-def invert(model: Tangent, x1: Tensor, steps: int = 128) -> Tensor:
+def invert(model: Tangent, x1: Tensor, steps: int = 128, *, precision: str = "auto") -> Tensor:
     """The Euler steps of ``sample`` backward, from a digit to its noise: x ← x − D(x, α)/T with α = (T−1)/T … 0.
 
     A forward step took D where it started; going backward only its end is known, so D is taken there, at the same α.
@@ -110,7 +112,7 @@ def invert(model: Tangent, x1: Tensor, steps: int = 128) -> Tensor:
     Args, Raises: as ``sample``, with x1 for x0. Returns x₀, shaped like x1.
     """
     _check(model, "x1", x1, steps)
-    tangent, x = evaluator(model), x1
+    tangent, x = evaluator(model, precision), x1
     for t in _progress(reversed(range(steps)), steps):
         x = x - tangent(x, t / steps) / steps
     return x
@@ -120,31 +122,28 @@ def _progress(steps: Iterable, total: int) -> Iterable:
     return tqdm(steps, total=total, unit="step", leave=False, delay=5)  # a bar only where it takes over 5 s
 
 
-def evaluator(model: Tangent) -> Callable[[Tensor, Tensor | float], Tensor]:
-    """D as a function of x and α ([B], or one number for all), in the precision that suits it."""
-    keep_freed_memory()
+def evaluator(model: Tangent, precision: str = "auto") -> Callable[[Tensor, Tensor | float], Tensor]:
+    """D as a function of x and α ([B], or one number for all) that gives a tangent of x's own shape and dtype.
+
+    Raises:
+        ValueError: for an unknown precision; and the function, if the model returns another shape.
+    """
+    evaluate = in_precision(model, precision)
 
     def tangent(x: Tensor, alpha: Tensor | float) -> Tensor:
         if not isinstance(alpha, Tensor):
             alpha = torch.full((len(x),), alpha, dtype=x.dtype, device=x.device)
-        with fast_precision(x.device) if isinstance(model, UNet) else contextlib.nullcontext():
-            d = model(x, alpha)
+        d = evaluate(x, alpha)
         if d.shape != x.shape:
-            raise ValueError(f"the model must return {list(x.shape)}, shaped like x, but {list(d.shape)} came")
+            raise ValueError(f"the model must return {list(x.shape)}, shaped like x, got {list(d.shape)}")
         return d.to(x.dtype)
 
     return tangent
 
 
-def _check_known(name: str, value: str, known: dict) -> None:
-    if value not in known:
-        raise ValueError(f"{name} must be one of {', '.join(known)}, but {value!r} came")
-
-
 def _check(model: Tangent, name: str, x: Tensor, steps: int) -> None:
-    if not isinstance(steps, int) or steps < 1:
-        raise ValueError(f"steps must be a whole number from 1 up, but {steps!r} came")
-    check_state(name, x)
+    check_count("steps", steps)
+    check_samples(name, x)
     weight = next(model.parameters(), None) if isinstance(model, nn.Module) else None
     if weight is not None and weight.device != x.device:
-        raise ValueError(f"{name} must be on the model's device, {weight.device}, but it is on {x.device}")
+        raise ValueError(f"{name} must be on the model's device, {weight.device}, got {x.device}")

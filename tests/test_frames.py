@@ -1,10 +1,10 @@
-"""Tests of ``iadb_helpers.frames``."""
+"""Tests of ``iadb_helpers.explorer.frames``."""
 
 import pytest
 import torch
 
 from iadb_helpers import blend, load_pretrained, sample
-from iadb_helpers.frames import MOST, blending_frames, deblending_frames, jump_frames
+from iadb_helpers.explorer.frames import MAX_FRAMES, blending_frames, deblending_frames, jump_frames
 
 
 @pytest.fixture(scope="module")
@@ -25,10 +25,11 @@ def test_every_state_of_a_short_way_is_the_samplers(model, x0, steps):
 
 
 @pytest.mark.parametrize("steps", [33, 64, 100])
+@pytest.mark.slow
 def test_of_a_long_way_moments_evenly_spaced_are_kept_with_both_ends(model, x0, steps):
     frames = deblending_frames(model, x0, steps)
     states = sample(model, x0, steps, trajectory=True)
-    assert len(frames.alphas) == len(frames.x_alpha) == len(frames.words) == MOST
+    assert len(frames.alphas) == len(frames.x_alpha) == len(frames.words) == MAX_FRAMES
     assert (frames.alphas.diff() * steps).round().unique().numel() <= 2
     for alpha, x in zip(frames.alphas.tolist(), frames.x_alpha, strict=True):
         torch.testing.assert_close(x, states[round(alpha * steps)], rtol=0, atol=0)
@@ -67,8 +68,8 @@ def test_a_pairs_line_is_straight_and_its_ends_stay(x0):
     torch.testing.assert_close(frames.x_alpha[8], 0.75 * x0 + 0.25 * x1)
     assert all(torch.equal(x, x1) for x in frames.x1_hat) and all(torch.equal(x, x0) for x in frames.x0_hat)
     assert torch.equal(frames.tangent[5], x1 - x0)
-    assert frames.speeds.tolist() == [0.0] * (MOST - 1)
-    assert len(frames.words) == MOST
+    assert frames.speeds.tolist() == [0.0] * (MAX_FRAMES - 1)
+    assert len(frames.words) == MAX_FRAMES
 
 
 def test_jump_asks_once_and_with_what_it_is_told(x0):

@@ -4,15 +4,18 @@ import shutil
 
 import pytest
 import torch
+from faults import flip_a_bit, naming
 
 from iadb_helpers import guidance, load_pretrained, sample
 from iadb_helpers.__main__ import main
 from iadb_helpers.blending import blend
-from iadb_helpers.checkpoints import SHIPPED, read_card, read_tensors, sha256
 from iadb_helpers.data import all_images
+from iadb_helpers.evaluation import classify, kernel_distance, real_features
 from iadb_helpers.guidance import SHIPPED_GAUSSIAN, fit_gaussian, guided, load_gaussian
-from iadb_helpers.judge import judged, real_features
-from iadb_helpers.metrics import kernel_distance
+from iadb_helpers.machine.device import in_precision
+from iadb_helpers.machine.tensor_files import read_tensors, sha256
+from iadb_helpers.weights.cards import read_card
+from iadb_helpers.weights.shelf import SHELF
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +61,7 @@ def test_its_tangent_is_the_formula_with_whole_matrices(gaussian, alpha):
     torch.testing.assert_close(d.flatten(1).double(), expected, rtol=1e-4, atol=2e-3)
 
 
+@pytest.mark.slow
 def test_no_linear_guess_of_the_difference_is_better(images, gaussian):
     """What it gets wrong has no mean, and goes neither with nor against x_α along any strong direction."""
     x1 = images.repeat(3, 1, 1, 1)
@@ -96,12 +100,10 @@ def test_the_shipped_gaussian_is_small_and_that_of_mnist(gaussian):
 
 
 def test_a_flipped_bit_is_noticed(tmp_path, monkeypatch):
-    path = shutil.copytree(SHIPPED, tmp_path / "weights") / SHIPPED_GAUSSIAN.name
+    path = shutil.copytree(SHELF, tmp_path / "weights") / SHIPPED_GAUSSIAN.name
     monkeypatch.setattr(guidance, "SHIPPED_GAUSSIAN", path)
     load_gaussian("cpu")  # the copy itself is good
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
+    flip_a_bit(path)
     with pytest.raises(ValueError, match=r"gaussian\.safetensors is damaged"):
         load_gaussian("cpu")
 
@@ -141,8 +143,23 @@ def test_no_gradient_is_kept_and_the_state_stays_float32():
 
 @pytest.mark.parametrize("weight", [-0.1, float("nan"), float("inf")])
 def test_a_weight_below_0_or_not_finite_is_refused(gaussian, weight):
-    with pytest.raises(ValueError, match="^weight must be a number from 0 up, but .* came$"):
+    with pytest.raises(ValueError, match=naming("weight", repr(weight))):
         guided(gaussian, gaussian, weight)
+
+
+def test_the_networks_are_evaluated_in_the_precision_asked_for(gaussian):
+    dtypes = []
+    model = load_pretrained("cpu")
+    model.register_forward_hook(lambda _, __, d: dtypes.append(d.dtype))
+    x, alpha = noise(1), torch.tensor([0.1])
+    for precision in ("bfloat16", "float32"):
+        guided(model, gaussian, precision=precision)(x, alpha)
+    assert dtypes == [torch.bfloat16, torch.float32]
+
+
+def test_the_gaussian_keeps_float32_whatever_is_asked_for(gaussian):
+    x, alpha = noise(2), torch.full((2,), 0.3)
+    assert torch.equal(in_precision(gaussian, "bfloat16")(x, alpha), gaussian(x, alpha))
 
 
 def test_a_weaker_tangent_of_another_shape_is_refused():
@@ -150,11 +167,12 @@ def test_a_weaker_tangent_of_another_shape_is_refused():
         sample(guided(lambda x, alpha: x, lambda x, alpha: x[:1]), noise(2), 2)
 
 
+@pytest.mark.slow
 def test_the_shipped_weights_draw_better_with_it():
     model, noises = load_pretrained("cpu"), noise(300, seed=3).split(100)
 
     def distance(tangent) -> float:
         drawn = torch.cat([sample(tangent, x0, 8, method="ab2", schedule="early") for x0 in noises])
-        return kernel_distance(real_features(train=True), judged(drawn)[0])[0]
+        return kernel_distance(real_features(train=True), classify(drawn)[0])[0]
 
     assert distance(guided(model, load_gaussian("cpu"))) < 0.8 * distance(model)

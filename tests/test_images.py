@@ -1,7 +1,5 @@
 """Grids, strips, frames and animations: what stands where, in which grey, and how often."""
 
-import re
-
 import matplotlib
 
 matplotlib.use("Agg")
@@ -10,6 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
+from faults import naming
 from PIL import Image
 
 from iadb_helpers.images import grid, save_frames, save_gif, show_grid, show_strip
@@ -112,13 +111,12 @@ def test_grid_takes_what_a_network_returns(greys):
 
 @pytest.mark.parametrize("shape", [(0, 1, 32, 32), (1, 32, 32), (2, 3, 32, 32), (2, 1, 28, 28), (2, 2, 1, 32, 32)])
 def test_grid_of_what_is_no_batch_of_digits(shape):
-    expected = f"x must be [B, 1, 32, 32] with B from 1 up, but {list(shape)} came"
-    with pytest.raises(ValueError, match=f"^{re.escape(expected)}$"):
+    with pytest.raises(ValueError, match=naming("x", "[N, 1, 32, 32]", list(shape))):
         grid(torch.zeros(shape))
 
 
 def test_grid_of_whole_numbers_or_nan(greys):
-    with pytest.raises(ValueError, match="^x must be float .* but torch.int64"):
+    with pytest.raises(ValueError, match=naming("x", "torch.int64")):
         grid(greys)
     with pytest.raises(ValueError, match="^x holds NaN"):
         grid(torch.full((1, 1, 32, 32), torch.nan))
@@ -150,8 +148,7 @@ def test_frames_of_an_earlier_longer_call_are_removed_and_nothing_else(trajector
 @pytest.mark.parametrize("save", [save_frames, save_gif])
 def test_what_is_no_trajectory_is_refused_before_anything_is_removed(save, shape, trajectory, tmp_path):
     save_frames(trajectory, tmp_path, scale=1)
-    expected = f"trajectory must be [T + 1, B, 1, 32, 32], but {list(shape)} came"
-    with pytest.raises(ValueError, match=f"^{re.escape(expected)}$"):
+    with pytest.raises(ValueError, match=naming("trajectory", "[T + 1, B, 1, 32, 32]", list(shape))):
         save(torch.zeros(shape), tmp_path if save is save_frames else tmp_path / "a.gif")
     assert len(list(tmp_path.iterdir())) == 9
 
@@ -257,5 +254,5 @@ def test_show_strip_of_one_column(greys):
 
 
 def test_show_strip_with_a_row_that_does_not_fit(greys):
-    with pytest.raises(ValueError, match="^row 'short' has 2 images for 3 columns$"):
+    with pytest.raises(ValueError, match="'short'.* 2 .* 3 "):
         show_strip({"long": greys[:3], "short": greys[:2]}, ["0", "½", "1"], "Two rows")

@@ -19,8 +19,15 @@ import torch
 from torchvision.datasets import MNIST
 from tqdm import TMonitor
 
-from iadb_helpers import load_mnist, mnist_files
-from iadb_helpers.mnist_files import EMBEDDED_SHA256, MNIST_SHA256, faults, named, write_embedded
+from iadb_helpers import load_mnist
+from iadb_helpers.machine import mnist_files
+from iadb_helpers.machine.mnist_files import (
+    EMBEDDED_SHA256,
+    MNIST_SHA256,
+    faults,
+    faults_in_words,
+    write_embedded,
+)
 
 ARCHIVES = (
     Path(__file__).resolve().parents[2] / "shared/mnist/MNIST/raw"
@@ -141,7 +148,7 @@ def test_an_empty_folder_misses_four_files(tmp_path):
 
 
 def test_faults_in_words(tmp_path):
-    text = named({tmp_path / "one": "missing", tmp_path / "two": "damaged"})
+    text = faults_in_words({tmp_path / "one": "missing", tmp_path / "two": "damaged"})
     assert text == f"{tmp_path / 'one'} is missing, {tmp_path / 'two'} is damaged"
 
 
@@ -290,6 +297,7 @@ def impatient(monkeypatch):
 
 
 @BAD_SERVERS
+@pytest.mark.slow
 def test_auto_says_why_and_gives_the_embedded_digits(serve, impatient, tmp_path, capsys, answer, reason):
     requested = serve(answer) if answer else None
     start = time.monotonic()
@@ -305,6 +313,7 @@ def test_auto_says_why_and_gives_the_embedded_digits(serve, impatient, tmp_path,
 
 
 @BAD_SERVERS
+@pytest.mark.slow
 def test_download_raises_and_says_what_to_do(serve, impatient, tmp_path, answer, reason):
     if answer:
         serve(answer)
@@ -313,6 +322,7 @@ def test_download_raises_and_says_what_to_do(serve, impatient, tmp_path, answer,
         load_mnist(root=tmp_path, source="download")
 
 
+@pytest.mark.slow
 def test_a_slow_server_is_waited_for_as_long_as_bytes_come(serve, tmp_path, monkeypatch):
     monkeypatch.setattr(mnist_files, "STALL_SECONDS", 1.5)
 
@@ -326,7 +336,9 @@ def test_a_slow_server_is_waited_for_as_long_as_bytes_come(serve, tmp_path, monk
             time.sleep(0.3)
 
     serve(trickle)
-    with pytest.raises(ConnectionError, match="not found or corrupted"):  # judged when whole, and not given up before
+    with pytest.raises(
+        ConnectionError, match="not found or corrupted"
+    ):  # classifierd when whole, and not given up before
         mnist_files.download(tmp_path)
 
 

@@ -1,10 +1,13 @@
 """What nbval cannot see: the series run for real, its pages, and what is defined in view against the package."""
 
 import ast
-import contextlib
+import inspect
 import os
+import shutil
 import subprocess
 import sys
+from itertools import islice
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -12,14 +15,18 @@ import torch
 from bs4 import BeautifulSoup
 from torch import nn
 from torch.nn.functional import relu
-from torch.utils.data import Subset
+from torch.utils.data import DataLoader, Subset
 from tqdm import tqdm
 
-from iadb_helpers import UNet, blend, checkpoints, load_pretrained, runtime, sample, training
-from iadb_helpers.blending import exact_tangent
-from iadb_helpers.data import all_images
-from iadb_helpers.notebooks import execute, series, write_page
-from iadb_helpers.recipes import REFERENCE
+from iadb_helpers import UNet, blend, load_pretrained, sample
+from iadb_helpers.batches import batches
+from iadb_helpers.exact import exact_tangent
+from iadb_helpers.machine import ROOT
+from iadb_helpers.machine.tensor_files import sha256
+from iadb_helpers.training import deblending_loss, step, training_loop
+from iadb_helpers.weights import shipped_path
+from tools.notebooks import execute, main, series
+from tools.pages import write_page
 
 
 def in_view(number: str, *names: str, **more) -> list:
@@ -55,41 +62,53 @@ def test_network_in_view_is_the_packages(pair):
     torch.testing.assert_close(mine(pair[0], pair[2]), theirs(pair[0], pair[2]), rtol=1e-4, atol=1e-4)
 
 
-def test_loss_in_view_is_the_packages(pair, monkeypatch):
-    monkeypatch.setattr(training, "fast_precision", lambda device: contextlib.nullcontext())
+def test_loss_in_view_is_the_packages(pair):
     (loss_by_hand,) = in_view("03", "loss_by_hand")
     model = load_pretrained("cpu")
-    torch.testing.assert_close(loss_by_hand(model, *pair), training.deblending_loss(model, *pair))
+    torch.testing.assert_close(loss_by_hand(model, *pair), deblending_loss(model, *pair))
 
 
-def test_loop_in_view_has_the_packages_losses(digits, monkeypatch):
-    """In float32, in the package's order of digits, and with as many a batch as is quick."""
-    monkeypatch.setattr(training, "fast_precision", lambda device: contextlib.nullcontext())
-    dataset, seed, batch, asked = Subset(digits, range(80)), 3, 4, []
-
-    def in_the_packages_order(given, **settings):
-        """A DataLoader's stand-in, which leaves the generator to the noise and α."""
-        asked.append(settings)
-        order = torch.randperm(len(given), generator=torch.Generator().manual_seed(seed + 1))
-        return ((x1, None) for x1 in all_images(given)[order].split(batch))
-
-    (training_loop,) = in_view("03", "training_loop", DataLoader=in_the_packages_order)
-    torch.manual_seed(0)
-    mine = training_loop(UNet(), dataset, steps=20, generator=torch.Generator().manual_seed(seed))
-    (settings,) = asked
-    assert settings.pop("generator") is not None
-    assert settings == {"batch_size": REFERENCE.batch_size, "shuffle": True, "drop_last": True}
-    torch.manual_seed(0)
-    theirs = training.train(UNet(), dataset, batch_size=batch, max_steps=20, seed=seed, device="cpu").losses
-    assert mine == pytest.approx(theirs, rel=1e-4) and len(mine) == 20
-    assert mine[-1] < 0.8 * mine[0]
+@pytest.mark.slow
+def test_step_and_loop_in_view_are_the_packages(digits):
+    """The same batches through both: the same losses, to the last bit."""
+    step_in_view, loop_in_view = in_view("03", "step", "training_loop")
+    losses = []
+    for loop, name in ((loop_in_view, "view"), (training_loop, "package")):
+        torch.manual_seed(0)
+        model = UNet()
+        optimizer = torch.optim.Adam(model.parameters(), lr=5e-4)
+        drawn = islice(batches(digits.data, 4, 3, torch.Generator().manual_seed(3)), 20)
+        losses.append([loss.item() for loss in loop(model, optimizer, drawn, deblending_loss)])
+        assert len(losses[-1]) == 20, name
+    assert losses[0] == losses[1] and losses[0][-1] < 0.8 * losses[0][0]
+    assert statements_of(step_in_view, "03") == statements_of(step)  # and a reader finds the same lines
 
 
-def test_sampler_in_view_is_the_packages(pair, monkeypatch):
-    monkeypatch.setattr(runtime, "use_bfloat16", lambda device: False)
+def statements_of(function, number: str | None = None) -> list[str]:
+    """The code of a function, without its docstring and its types; of a notebook's, if it is from there."""
+    if number:
+        path = next(path for path in series() if path.name.startswith(number))
+        cells = [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+        nodes = [node for source in cells for node in ast.parse(source).body]
+        (body,) = (n.body for n in nodes if isinstance(n, ast.FunctionDef) and n.name == function.__name__)
+    else:
+        body = ast.parse(inspect.getsource(function)).body[0].body[1:]
+    return [ast.unparse(statement) for statement in body]
+
+
+def test_batches_in_view_are_as_large_as_the_references_and_go_through_all_periods(digits):
+    """Seventy digits, two periods: a whole batch of each, in another order, on the device asked for."""
+    (draw_batches,) = in_view("03", "draw_batches", DataLoader=DataLoader)
+    drawn = list(draw_batches(Subset(digits, range(70)), 2, "cpu", torch.Generator().manual_seed(0)))
+    assert [[list(x.shape) for x in batch] for batch in drawn] == [[[64, 1, 32, 32]] * 2 + [[64]]] * 2
+    assert not torch.equal(drawn[0][1], drawn[1][1]) and not torch.equal(drawn[0][0], drawn[1][0])
+    assert next(draw_batches(Subset(digits, range(70)), 1, "meta", torch.Generator()))[2].device.type == "meta"
+
+
+def test_sampler_in_view_is_the_packages(pair):
     (sample_by_hand,) = in_view("04", "sample_by_hand")
     model = load_pretrained("cpu")
-    torch.testing.assert_close(sample_by_hand(model, pair[0], 5), sample(model, pair[0], steps=5))
+    torch.testing.assert_close(sample_by_hand(model, pair[0], 5), sample(model, pair[0], steps=5, precision="float32"))
 
 
 def test_tangent_in_view_is_the_packages():
@@ -108,25 +127,48 @@ def test_posterior_mean_in_view_finds_the_only_candidate(pair):
 
 @pytest.fixture(scope="module")
 def tutorial(tmp_path_factory):
-    """The folder that ``make tutorial`` leaves, made in the quick profile."""
+    """The folder that ``make tutorial`` leaves, in the quick profile, of the lessons that hand weights on."""
     folder = tmp_path_factory.mktemp("tutorial")
     subprocess.run(
-        [sys.executable, "-m", "iadb_helpers.notebooks", "tutorial"],
+        [sys.executable, "-m", "tools.notebooks", "tutorial", "03", "04"],
         check=True,
         cwd=folder,  # not the checkout: files are found from there anyhow
-        env={**os.environ, "IADB_RESULTS": str(folder)},
+        env={**os.environ, "IADB_RESULTS": str(folder), "PYTHONPATH": str(ROOT)},
         timeout=600,
     )
     return folder
 
 
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
+    """A folder with the page of every lesson, as it is stored."""
+    folder = tmp_path_factory.mktemp("pages")
+    for path in series():
+        write_page(Path(shutil.copy(path, folder)))
+    return folder
+
+
+@pytest.mark.slow
 def test_tutorial_samples_the_weights_that_it_trained(tutorial):
-    trained = checkpoints.sha256(tutorial / "weights.safetensors")
+    trained = sha256(tutorial / "weights.safetensors")
     sampled = (tutorial / "04_sampling.ipynb").read_text(encoding="utf-8")
     assert trained in sampled
-    assert trained != checkpoints.sha256(checkpoints.shipped_path())
+    assert trained != sha256(shipped_path())
 
 
+@pytest.mark.slow
+def test_tutorial_leaves_each_lesson_as_it_ran_and_as_a_page(tutorial):
+    for name in ("03_training", "04_sampling"):
+        assert (tutorial / f"{name}.ipynb").is_file()
+        assert 'class="jp-RenderedImage' in (tutorial / f"{name}.html").read_text(encoding="utf-8")
+
+
+def test_a_lesson_that_is_none_is_named(capsys):
+    assert main(["tutorial", "03", "77"]) == 1
+    assert "77" in capsys.readouterr().err
+
+
+@pytest.mark.slow
 def test_tutorial_leaves_the_digits_as_picture_and_animation(tutorial):
     from PIL import Image
 
@@ -139,8 +181,9 @@ def test_tutorial_leaves_the_digits_as_picture_and_animation(tutorial):
 
 
 @pytest.mark.parametrize("name", [path.stem for path in series()])
-def test_page_fetches_nothing_and_has_its_formulas_typeset(tutorial, name):
-    page = BeautifulSoup((tutorial / f"{name}.html").read_text(encoding="utf-8"), "html.parser")
+@pytest.mark.slow
+def test_page_fetches_nothing_and_has_its_formulas_typeset(pages, name):
+    page = BeautifulSoup((pages / f"{name}.html").read_text(encoding="utf-8"), "html.parser")
     fetched = [
         tag.get("src") or tag.get("href") for tag in page.find_all(["script", "img", "link", "iframe", "source"])
     ]
@@ -152,9 +195,10 @@ def test_page_fetches_nothing_and_has_its_formulas_typeset(tutorial, name):
     assert "$" not in markdown
     for link in page.select("a[href]"):
         if link["href"].endswith(".html"):
-            assert (tutorial / link["href"]).is_file()
+            assert (pages / link["href"]).is_file()
 
 
+@pytest.mark.slow
 def test_execute_names_the_failing_cell_and_keeps_no_times_of_day(tmp_path):
     from nbclient.exceptions import CellExecutionError
 
@@ -169,6 +213,7 @@ def test_execute_names_the_failing_cell_and_keeps_no_times_of_day(tmp_path):
         execute(path, progress=False)
 
 
+@pytest.mark.slow
 def test_execute_keeps_what_a_widget_shows_without_a_kernel(tmp_path):
     widget = {"application/vnd.jupyter.widget-view+json": {"model_id": "gone"}, "text/html": "<b>still here</b>"}
     path = tmp_path / "one.ipynb"
@@ -197,7 +242,7 @@ def test_stored_notebook_carries_its_lesson(path):
     all_of_mnist = path.name[:2] not in ("00", "02", "04", "06")  # these load no training digits, or the embedded ones
     assert "60,000 training digits" in str(code) or not all_of_mnist
     assert path.stat().st_size < 1.5e6
-    assert str(runtime.ROOT) not in path.read_text(encoding="utf-8")
+    assert str(ROOT) not in path.read_text(encoding="utf-8")
 
 
 def test_untrained_network_is_not_what_ships():

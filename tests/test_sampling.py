@@ -4,9 +4,11 @@ import math
 
 import pytest
 import torch
+from faults import naming
 
-from iadb_helpers import UNet, load_pretrained, runtime, sample
+from iadb_helpers import UNet, load_pretrained, sample
 from iadb_helpers.data import all_images
+from iadb_helpers.machine import device as machine_device
 from iadb_helpers.sampling import METHODS, SCHEDULES, evaluations, invert
 
 MEAN, DEVIATION = 1.5, 0.5  # of x₁ in the Gaussian tests
@@ -69,12 +71,6 @@ def slope_of_errors(error_at, steps=(32, 64, 128, 256)) -> float:
 def network():
     torch.manual_seed(0)
     return UNet().eval()
-
-
-@pytest.fixture
-def float32(monkeypatch):
-    """The same precision on every machine."""
-    monkeypatch.setattr(runtime, "use_bfloat16", lambda device: False)
 
 
 every_method = pytest.mark.parametrize("method", METHODS)
@@ -314,10 +310,11 @@ def test_the_same_noise_gives_the_same_digits_and_other_noise_others(network):
     assert not torch.allclose(first, sample(network, other, 3), atol=0.1)
 
 
-def test_a_batch_is_its_samples_one_by_one(network, float32):
+def test_a_batch_is_its_samples_one_by_one(network):
     x0 = noise(2, 1, 32, 32).float()
-    together = sample(network, x0, 2)
-    torch.testing.assert_close(together, torch.cat([sample(network, x, 2) for x in x0[:, None]]), rtol=1e-4, atol=1e-4)
+    together = sample(network, x0, 2, precision="float32")
+    alone = torch.cat([sample(network, x, 2, precision="float32") for x in x0[:, None]])
+    torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-4)
     assert not torch.allclose(together[0], together[1], atol=0.1)
 
 
@@ -341,10 +338,10 @@ def dtypes(network):
 
 @every_method
 @pytest.mark.parametrize("able", [True, False])
-def test_the_network_is_asked_in_bfloat16_where_the_hardware_has_it_and_the_state_keeps_float32(
+def test_the_network_is_evaluated_in_bfloat16_where_the_hardware_has_it_and_the_state_keeps_float32(
     network, dtypes, monkeypatch, method, able
 ):
-    monkeypatch.setattr(runtime, "use_bfloat16", lambda device: able)
+    monkeypatch.setattr(machine_device, "has_bfloat16", lambda device: able)
     states = sample(network, noise(1, 1, 32, 32).float(), 2, trajectory=True, method=method)
     assert dtypes == [(torch.float32, torch.bfloat16 if able else torch.float32)] * evaluations(method, 2)
     assert states.dtype == torch.float32
@@ -354,7 +351,7 @@ def test_the_network_is_asked_in_bfloat16_where_the_hardware_has_it_and_the_stat
 
 def test_a_tangent_in_bfloat16_is_added_in_float32(network, monkeypatch):
     """A third of it, rounded to bfloat16 once more, would be off in the third digit."""
-    monkeypatch.setattr(runtime, "use_bfloat16", lambda device: True)
+    monkeypatch.setattr(machine_device, "has_bfloat16", lambda device: True)
     tangents, x0 = [], noise(1, 1, 32, 32).float()
     hook = network.register_forward_hook(lambda _, given, d: tangents.append(d.float()))
     states = sample(network, x0, 3, trajectory=True)
@@ -362,27 +359,44 @@ def test_a_tangent_in_bfloat16_is_added_in_float32(network, monkeypatch):
     torch.testing.assert_close(states[1] - x0, tangents[0] / 3, rtol=1e-5, atol=1e-6)
 
 
-def test_inverting_asks_in_bfloat16_too(network, dtypes, monkeypatch):
-    monkeypatch.setattr(runtime, "use_bfloat16", lambda device: True)
+def test_inverting_evaluates_in_bfloat16_too(network, dtypes, monkeypatch):
+    monkeypatch.setattr(machine_device, "has_bfloat16", lambda device: True)
     assert invert(network, noise(1, 1, 32, 32).float(), 2).dtype == torch.float32
     assert dtypes == [(torch.float32, torch.bfloat16)] * 2
 
 
 class Convolution(torch.nn.Conv2d):
-    """Another network than the UNet; autocast would compute it in bfloat16."""
+    """A reader's own network."""
 
     def forward(self, x, alpha):
-        assert not torch.is_autocast_enabled("cpu")
         return super().forward(x)
 
 
-def test_any_other_model_is_called_as_it_is(monkeypatch):
-    monkeypatch.setattr(runtime, "use_bfloat16", lambda device: True)
+@pytest.mark.parametrize("walk", [sample, invert])
+@pytest.mark.parametrize(("precision", "bfloat16"), [("auto", True), ("bfloat16", True), ("float32", False)])
+def test_every_network_is_evaluated_in_the_precision_asked_for(monkeypatch, walk, precision, bfloat16):
+    """The same rule for a reader's network as for the package's, which trained in it."""
+    monkeypatch.setattr(machine_device, "has_bfloat16", lambda device: True)
+    dtypes, mine = set(), Convolution(1, 1, 3, padding=1)
+    for model in (mine, UNet()):
+        model.register_forward_hook(lambda _, given, d: dtypes.add((given[0].dtype, d.dtype)))
+        x = walk(model, noise(1, 1, 32, 32).float(), 2, precision=precision)
+        assert x.dtype == torch.float32
+    assert dtypes == {(torch.float32, torch.bfloat16 if bfloat16 else torch.float32)}
+
+
+def test_a_precision_that_is_none():
+    with pytest.raises(ValueError, match=naming("precision", "auto", "float32", "bfloat16", "'half'")):
+        sample(gaussian_tangent(MEAN, DEVIATION), noise(2), 2, precision="half")
+
+
+def test_a_plain_function_is_called_as_it_is(monkeypatch):
+    monkeypatch.setattr(machine_device, "has_bfloat16", lambda device: True)
     torch.manual_seed(0)
     other, x0 = Convolution(1, 1, 3, padding=1), noise(2, 1, 8, 8).float()
     model = Recorded(lambda x, alpha: other(x, alpha))  # a plain function of it
-    ends = sample(other, x0, 3)
-    assert torch.equal(ends, sample(model, x0, 3))
+    ends = sample(model, x0, 3)
+    assert torch.equal(ends, sample(other, x0, 3, precision="float32"))
     assert {d.dtype for d in model.returned} == {torch.float32}
     x = x0
     for _ in range(3):
@@ -391,13 +405,10 @@ def test_any_other_model_is_called_as_it_is(monkeypatch):
     torch.testing.assert_close(ends, x, rtol=1e-5, atol=1e-6)
 
 
-def test_in_bfloat16_the_digits_are_nearly_the_same(monkeypatch):
+def test_in_bfloat16_the_digits_are_nearly_the_same():
     model, x0 = load_pretrained("cpu", "reference_16"), noise(4, 1, 32, 32).float()
-    ends = {}
-    for able in (True, False):
-        monkeypatch.setattr(runtime, "use_bfloat16", lambda device, able=able: able)
-        ends[able] = sample(model, x0, 8)
-    off = (ends[True] - ends[False]).norm() / (ends[False] - x0).norm()
+    short, full = (sample(model, x0, 8, precision=precision) for precision in ("bfloat16", "float32"))
+    off = (short - full).norm() / (full - x0).norm()
     assert 0 < off < 0.02  # measured: 0.003
 
 
@@ -408,7 +419,7 @@ def test_in_bfloat16_the_digits_are_nearly_the_same(monkeypatch):
 @pytest.mark.parametrize("steps", [0, -1, 2.5, 8.0, "8", None])
 def test_steps_that_are_no_whole_number_from_1_up(walk, steps):
     model = Recorded(gaussian_tangent(MEAN, DEVIATION))
-    with pytest.raises(ValueError, match=rf"^steps must be a whole number from 1 up, but {steps!r} came$"):
+    with pytest.raises(ValueError, match=naming("steps", repr(steps))):
         walk(model, noise(2), steps)
     assert model.states == []
 
@@ -417,7 +428,7 @@ def test_steps_that_are_no_whole_number_from_1_up(walk, steps):
 @pytest.mark.parametrize(("name", "choices"), [("method", "euler, heun, ab2"), ("schedule", "uniform, early")])
 def test_a_method_or_schedule_of_another_name(name, choices, value):
     model = Recorded(gaussian_tangent(MEAN, DEVIATION))
-    with pytest.raises(ValueError, match=f"^{name} must be one of {choices}, but {value!r} came$"):
+    with pytest.raises(ValueError, match=naming(name, choices, repr(value))):
         sample(model, noise(2), 2, **{name: value})
     assert model.states == []
 
@@ -427,38 +438,38 @@ def test_a_method_or_schedule_of_another_name(name, choices, value):
 def test_a_start_that_is_not_finite(walk, name, value):
     x = noise(2, 3)
     x[1, 2] = value
-    with pytest.raises(ValueError, match=f"^{name} holds NaN or infinite values$"):
+    with pytest.raises(ValueError, match=naming(name, "NaN")):
         walk(gaussian_tangent(MEAN, DEVIATION), x, 2)
 
 
 @pytest.mark.parametrize(("walk", "name"), [(sample, "x0"), (invert, "x1")])
 @pytest.mark.parametrize("x", [torch.zeros(2, 3, dtype=torch.long), torch.tensor(0.5), [0.5], None])
 def test_a_start_that_is_no_batch_of_floats(walk, name, x):
-    with pytest.raises(ValueError, match=rf"^{name} must be a float tensor \[B, \.\.\.\], but .* came$"):
+    with pytest.raises(ValueError, match=naming(name, "[B, ...]")):
         walk(gaussian_tangent(MEAN, DEVIATION), x, 2)
 
 
 @pytest.mark.parametrize("walk", [sample, invert])
 def test_a_start_that_the_network_does_not_take(network, walk):
-    with pytest.raises(ValueError, match=r"must be \[B, 1, 32, 32\], but \[2, 1, 28, 28\] came"):
+    with pytest.raises(ValueError, match=naming("x_alpha", "[B, 1, 32, 32]", [2, 1, 28, 28])):
         walk(network, torch.zeros(2, 1, 28, 28), 2)
-    with pytest.raises(ValueError, match=r"must have the dtype of the weights, torch.float32, but torch.float64 came"):
+    with pytest.raises(ValueError, match=naming("x_alpha", "dtype", torch.float32, torch.float64)):
         walk(network, torch.zeros(2, 1, 32, 32, dtype=torch.float64), 2)
 
 
 @pytest.mark.parametrize(("walk", "name"), [(sample, "x0"), (invert, "x1")])
 def test_a_start_on_another_device_than_the_network(walk, name):
-    with pytest.raises(ValueError, match=f"^{name} must be on the model's device, meta, but it is on cpu$"):
+    with pytest.raises(ValueError, match=naming(name, "meta", "cpu")):
         walk(UNet().to("meta"), torch.zeros(2, 1, 32, 32), 2)
 
 
 @pytest.mark.parametrize("walk", [sample, invert])
 def test_a_model_that_returns_another_shape(walk):
     """[2, 1] would broadcast silently."""
-    with pytest.raises(ValueError, match=r"^the model must return \[2, 3\], shaped like x, but \[2, 1\] came$"):
+    with pytest.raises(ValueError, match=naming("the model", [2, 3], [2, 1])):
         walk(lambda x, alpha: x[:, :1], noise(2, 3), 2)
 
 
 def test_the_evaluations_of_a_method_that_is_none():
-    with pytest.raises(ValueError, match="^method must be one of euler, heun, ab2, but 'rk4' came$"):
+    with pytest.raises(ValueError, match=naming("method", "euler, heun, ab2", "'rk4'")):
         evaluations("rk4", 8)

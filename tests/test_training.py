@@ -1,6 +1,5 @@
 """The loss, the loop against a plainly written one, and every way in which a training can stop and go on."""
 
-import contextlib
 import copy
 import errno
 import json
@@ -16,17 +15,21 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from faults import naming
 from torch import nn
 from torch.utils.data import Subset, TensorDataset
 
 import iadb_helpers
-from iadb_helpers import UNet, train, training
-from iadb_helpers.checkpoints import load_weights, read_tensors, save_tensors, save_weights
+from iadb_helpers import UNet, history, train
+from iadb_helpers.batches import focused_alpha
 from iadb_helpers.data import all_images, compact_images
-from iadb_helpers.pairs import focused
+from iadb_helpers.history import LOOK_EVERY
+from iadb_helpers.machine import device as machine_device
+from iadb_helpers.machine.device import describe
+from iadb_helpers.machine.tensor_files import read_tensors, save_tensors
 from iadb_helpers.recipes import Recipe
-from iadb_helpers.runtime import describe
-from iadb_helpers.training import deblending_loss
+from iadb_helpers.training import deblending_loss, fused_adam, set_learning_rate, step, training_loop
+from iadb_helpers.weights.files import load_weights, save_weights
 
 CPU = torch.device("cpu")
 RATE = 1e-3
@@ -112,38 +115,34 @@ def means_of(path: Path) -> dict[str, torch.Tensor]:
     return {name: tensor for name, tensor in read_tensors(path)[0].items() if "/" not in name}
 
 
-@pytest.fixture
-def seen(monkeypatch) -> list[dict]:
-    """What each step gave the loss, and what the loss was."""
-    steps = []
+class Spy:
+    """A loss that keeps what each step gave it, and what it was."""
 
-    def spy(model, x0, x1, alpha):
+    def __init__(self):
+        self.steps = []
+
+    def __call__(self, model, x0, x1, alpha):
         loss = deblending_loss(model, x0, x1, alpha)
-        steps.append({"x0": x0, "x1": x1, "alpha": alpha, "loss": loss.item(), "order": x1[:, 0, 0, 0].int().tolist()})
+        order = x1[:, 0, 0, 0].int().tolist()
+        self.steps.append({"x0": x0, "x1": x1, "alpha": alpha, "loss": loss.item(), "order": order})
         return loss
 
-    monkeypatch.setattr(training, "deblending_loss", spy)
-    return steps
+
+@pytest.fixture
+def spy() -> Spy:
+    return Spy()
 
 
 @pytest.fixture
-def float32(monkeypatch):
-    """The same precision on every machine."""
-    monkeypatch.setattr(training, "fast_precision", lambda device: contextlib.nullcontext())
-
-
-@pytest.fixture
-def interruptible():
-    """Python's own handler, which a run in the background may lack."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
+def able(monkeypatch):
+    """A machine that multiplies bfloat16."""
+    monkeypatch.setattr(machine_device, "has_bfloat16", lambda device: True)
 
 
 # --- the loss ---
 
 
-def test_the_loss_is_a_sum_of_squares_over_batch_and_pixels(float32):
+def test_the_loss_is_a_sum_of_squares_over_batch_and_pixels():
     """A tangent of 5 where x₁ − x₀ is 2 or 1: nine for each of one image's pixels, sixteen for the other's."""
     x0, x1 = torch.zeros(2, 1, 32, 32), torch.ones(2, 1, 32, 32)
     x1[0] = 2
@@ -154,34 +153,145 @@ def test_the_loss_is_a_sum_of_squares_over_batch_and_pixels(float32):
     assert deblending_loss(five, x0, x1, torch.tensor([0.25, 0.5])).item() == (9 + 16) * 1024
 
 
-def test_the_model_is_asked_at_the_blend():
-    asked = []
+def test_the_model_is_evaluated_at_the_blend():
+    evaluated = []
     x0, x1 = torch.zeros(2, 1, 32, 32), torch.full((2, 1, 32, 32), 8.0)
 
     def model(x, alpha):
-        asked.append((x, alpha))
+        evaluated.append((x, alpha))
         return x
 
     alpha = torch.tensor([0.25, 0.5])
     deblending_loss(model, x0, x1, alpha)
-    ((x, given),) = asked
+    ((x, given),) = evaluated
     assert torch.equal(x[:, 0, 3, 3], torch.tensor([2.0, 4.0])) and torch.equal(given, alpha)
 
 
-def test_only_the_network_runs_in_the_fast_precision(monkeypatch):
-    """Autocast for the network; but the difference and its squares keep float32."""
-    monkeypatch.setattr(training, "fast_precision", lambda d: torch.autocast(d.type, dtype=torch.bfloat16))
-    model, dtypes = Small(), []
-    model.register_forward_hook(lambda _, __, output: dtypes.append(output.dtype))
+def test_of_a_tangent_in_bfloat16_the_difference_and_its_squares_keep_float32():
     x0, x1 = torch.randn(2, 3, 1, 32, 32, generator=torch.Generator().manual_seed(0))
-    loss = deblending_loss(model, x0, x1, torch.rand(3))
-    assert dtypes == [torch.bfloat16] and loss.dtype == torch.float32
-    assert not torch.is_autocast_enabled("cpu")
+    loss = deblending_loss(lambda x, alpha: torch.zeros_like(x, dtype=torch.bfloat16), x0, x1, torch.rand(3))
+    assert loss.dtype == torch.float32
+    torch.testing.assert_close(loss, (x1 - x0).square().sum())
+
+
+def test_the_loss_knows_no_shape_and_keeps_float64():
+    x0, x1 = torch.randn(2, 5, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    loss = deblending_loss(lambda x, alpha: x, x0, x1, torch.full((5,), 0.5, dtype=torch.float64))
+    torch.testing.assert_close(loss, ((x0 + x1) / 2 - (x1 - x0)).square().sum(), rtol=1e-12, atol=0)
+
+
+# --- the step and the loop around it ---
+
+
+def squares(model, x):
+    """A loss of one tensor."""
+    return (model(x) - x[:, :2] ** 2).square().sum()
+
+
+def linear() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Linear(3, 2)
+
+
+def test_steps_are_plain_adams_with_the_rate_of_each_step():
+    model, plain = linear(), linear()
+    rates = [1e-2, 1e-2, 3e-3, 2e-2, 1e-3, 5e-3, 1e-2, 2e-3]  # another at nearly each step
+    inputs = torch.randn(8, 5, 3, generator=torch.Generator().manual_seed(1))
+    optimizer = fused_adam(model, CPU)
+    adam = torch.optim.Adam(plain.parameters(), lr=1.0, fused=False, foreach=False)
+    losses, expected = [], []
+    set_learning_rate(optimizer, rates[0])
+    for number, loss in enumerate(training_loop(model, optimizer, ((x,) for x in inputs), squares), start=1):
+        losses.append(loss.item())
+        set_learning_rate(optimizer, rates[number % 8])
+    for x, rate in zip(inputs, rates, strict=True):
+        adam.param_groups[0]["lr"] = rate
+        adam.zero_grad()
+        loss = squares(plain, x)
+        loss.backward()
+        adam.step()
+        expected.append(loss.item())
+    assert losses == pytest.approx(expected, rel=1e-5)
+    for mine, theirs in zip(model.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-5, atol=1e-6)
+
+
+def test_steps_of_the_network_are_plain_adams():
+    """Its weights lie channels last, and so must the moments that the fused kernel reads beside them."""
+    torch.manual_seed(0)
+    model, plain = UNet(), UNet()
+    plain.load_state_dict(model.state_dict())
+    plain.to(memory_format=torch.contiguous_format)
+    assert model.conv16.weight.is_contiguous(memory_format=torch.channels_last)
+    assert plain.conv16.weight.is_contiguous()
+    optimizer = fused_adam(model, CPU)
+    set_learning_rate(optimizer, 1e-3)
+    adam = torch.optim.Adam(plain.parameters(), lr=1e-3, fused=False, foreach=False)
+    start = [p.detach().clone() for p in model.parameters()]
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(4):
+        x0, x1 = torch.randn(2, 2, 1, 32, 32, generator=generator)
+        batch = x0, x1, torch.rand(2, generator=generator)
+        loss = step(model, optimizer, deblending_loss, *batch)
+        adam.zero_grad()
+        expected = deblending_loss(plain, *batch)
+        expected.backward()
+        adam.step()
+        torch.testing.assert_close(loss, expected.detach(), rtol=1e-4, atol=0)
+    for mine, theirs, before in zip(model.parameters(), plain.parameters(), start, strict=True):
+        # Adam makes a whole step of a gradient near 0, too, so single weights may part. Measured: 2 % at most.
+        assert (mine - theirs).abs().mean() < 0.05 * (mine - before).abs().mean()
+
+
+def test_the_loss_of_a_step_is_the_one_before_it_and_holds_no_graph():
+    model, x = linear(), torch.randn(5, 3, generator=torch.Generator().manual_seed(1))
+    before = squares(model, x).item()
+    loss = step(model, torch.optim.SGD(model.parameters(), lr=0.1), squares, x)
+    assert loss.item() == before != squares(model, x).item()
+    assert loss.shape == () and not loss.requires_grad
+
+
+def test_the_loop_takes_a_step_only_when_its_loss_is_asked_for():
+    model, drawn = linear(), []
+    start = model.weight.detach().clone()
+
+    def inputs():
+        for x in torch.randn(3, 5, 3, generator=torch.Generator().manual_seed(1)):
+            drawn.append(x)
+            yield (x,)
+
+    losses = training_loop(model, torch.optim.SGD(model.parameters(), lr=0.1), inputs(), squares)
+    assert drawn == [] and torch.equal(model.weight, start)
+    next(losses)
+    assert len(drawn) == 1 and not torch.equal(model.weight, start)
+    assert len(list(losses)) == 2
+
+
+def test_in_the_plane_from_one_moon_to_another_by_the_same_train():
+    """No pictures, no Gaussian noise, another network: a pair (x, x + 3), whose difference is 3 everywhere."""
+    torch.manual_seed(0)
+    points = torch.randn(64, 2)
+    network = nn.Sequential(nn.Linear(3, 16), nn.ReLU(), nn.Linear(16, 2))
+
+    class Plane(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers = network
+
+        def forward(self, x, alpha):
+            return self.layers(torch.cat([x, alpha[:, None]], dim=1))
+
+    losses = train(
+        Plane(), TensorDataset(points, torch.zeros(64)), periods=60, batch_size=16, learning_rate=1e-2, device="cpu",
+        draw_x0=lambda x1, generator: x1 - 3, precision="float32",
+    ).losses  # fmt: skip
+    assert losses[0] == pytest.approx(9, rel=0.2) and losses[-1] < 0.1
 
 
 # --- the loop ---
 
 
+@pytest.mark.slow
 def test_64_digits_are_learned(digits):
     """Eight periods of eight digits a step; without looking at x_α a network could at best reach 3.3."""
     torch.manual_seed(0)
@@ -203,8 +313,8 @@ def plain_training(model, dataset, steps: int, batch_size: int, rates, seed: int
     parameters = list(model.parameters())
     first, second = [torch.zeros_like(p) for p in parameters], [torch.zeros_like(p) for p in parameters]
     losses = []
-    for step in range(steps):
-        period, position = step // a_period, step % a_period
+    for number in range(steps):
+        period, position = number // a_period, number % a_period
         order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed + 1 + period)).tolist()
         x1 = torch.stack([images[i] for i in order[position * batch_size : (position + 1) * batch_size]])
         x0 = torch.randn(x1.shape, generator=generator)
@@ -216,35 +326,37 @@ def plain_training(model, dataset, steps: int, batch_size: int, rates, seed: int
         for p, g, m, v in zip(parameters, gradients, first, second, strict=True):
             m.copy_(0.9 * m + 0.1 * g)
             v.copy_(0.999 * v + 0.001 * g**2)
-            m_hat, v_hat = m / (1 - 0.9 ** (step + 1)), v / (1 - 0.999 ** (step + 1))
-            p.data -= rates[step] * m_hat / (v_hat.sqrt() + 1e-8)
+            m_hat, v_hat = m / (1 - 0.9 ** (number + 1)), v / (1 - 0.999 ** (number + 1))
+            p.data -= rates[number] * m_hat / (v_hat.sqrt() + 1e-8)
     return losses
 
 
-def test_training_the_network_equals_a_plain_loop(float32, digits):
+def test_training_the_network_equals_a_plain_loop(digits):
     dataset = Subset(digits, range(9))  # two steps a period, and one digit left over
     torch.manual_seed(0)
     model, plain = UNet(), UNet()
     plain.load_state_dict(model.state_dict())
     losses = train(
-        model, dataset, periods=3, batch_size=4, learning_rate=RATE, device="cpu", seed=5, max_steps=5
-    ).losses
+        model, dataset, periods=3, batch_size=4, learning_rate=RATE, device="cpu", seed=5, max_steps=5,
+        precision="float32",
+    ).losses  # fmt: skip
     expected = plain_training(plain, dataset, 5, 4, [RATE] * 5, seed=5)
     assert losses == pytest.approx(expected, rel=1e-4)
     assert losses[-1] < losses[0]
 
 
-def test_training_along_a_cycle_equals_a_plain_loop(float32):
+def test_training_along_a_cycle_equals_a_plain_loop():
     recipe = Recipe("mine", periods=7, batch_size=4, learning_rate=0.1, one_cycle=True)
     model, plain = Small(), Small()
-    history = train(model, pictures(13), recipe=recipe, device="cpu", seed=5)
+    history = train(model, pictures(13), recipe=recipe, device="cpu", seed=5, precision="float32")
     rates = [recipe.rate_at(step, 21) for step in range(21)]
     assert history.losses == pytest.approx(plain_training(plain, pictures(13), 21, 4, rates, seed=5), rel=1e-4)
     for trained, expected in zip(model.parameters(), plain.parameters(), strict=True):
         torch.testing.assert_close(trained, expected, rtol=1e-3, atol=1e-4)
 
 
-def test_mnist_is_trained_on_its_pixels_as_on_the_same_images_as_floats(float32, digits):
+@pytest.mark.slow
+def test_mnist_is_trained_on_its_pixels_as_on_the_same_images_as_floats(digits):
     """The pixels stay uint8 until their batch is shown; the floats went through the transform one by one."""
     pixels, floats = copy.copy(digits), Subset(digits, range(40))
     pixels.data, pixels.targets = digits.data[:40], digits.targets[:40]
@@ -252,73 +364,105 @@ def test_mnist_is_trained_on_its_pixels_as_on_the_same_images_as_floats(float32,
     losses = []
     for dataset in (pixels, floats):
         torch.manual_seed(0)
-        losses.append(train(UNet(), dataset, periods=2, batch_size=4, device="cpu").losses)
+        losses.append(train(UNet(), dataset, periods=2, batch_size=4, device="cpu", precision="float32").losses)
     assert losses[0] == pytest.approx(losses[1], rel=1e-4) and len(losses[0]) == 20
     assert losses[0][-1] < 0.8 * losses[0][0]
 
 
-def test_training_ends_with_the_averages_of_the_plain_loops_weights(float32):
+def test_training_ends_with_the_averages_of_the_plain_loops_weights():
     model, plain = Small(), Small()
     after = weights_at_each_step(model)
-    history = small_train(model, recipe=replace(AVERAGING, focused=False), seed=5)
+    history = small_train(model, recipe=replace(AVERAGING, focused=False), seed=5, precision="float32")
     assert history.losses == pytest.approx(plain_training(plain, pictures(13), 9, 4, [RATE] * 9, seed=5), rel=1e-4)
     after.append(weights(plain))  # the model has its averages by now
     assert_close(weights(model), averaged_by_hand(AVERAGING, after))
     assert not torch.allclose(weights(model)["conv.weight"], after[-1]["conv.weight"], atol=1e-4)
 
 
-def test_alpha_is_drawn_as_the_recipe_says(seen):
-    small_train(Small(), recipe=AVERAGING)
-    small_train(Small())
-    assert len(seen) == 18
-    for mine, even in zip(seen[:9], seen[9:], strict=True):
-        assert torch.equal(mine["alpha"], focused(even["alpha"])) and not torch.equal(mine["alpha"], even["alpha"])
+def test_alpha_is_drawn_as_the_recipe_says_unless_told():
+    spies = [Spy(), Spy(), Spy()]
+    small_train(Small(), recipe=AVERAGING, loss=spies[0])
+    small_train(Small(), draw_alpha=focused_alpha, loss=spies[1])
+    small_train(Small(), loss=spies[2])
+    assert [len(spy.steps) for spy in spies] == [9, 9, 9]
+    for mine, told, even in zip(*(spy.steps for spy in spies), strict=True):
+        assert torch.equal(mine["alpha"], told["alpha"]) and not torch.equal(mine["alpha"], even["alpha"])
 
 
-def test_there_is_one_loss_a_step_and_it_is_per_pixel(seen):
-    history = small_train(Small())
+def test_where_x0_comes_from_and_the_loss_are_arguments():
+    """From the pictures themselves, and with a loss that looks at nothing but x₀."""
+    seen = []
+
+    def only_x0(model, x0, x1, alpha):
+        seen.append((x0, x1))
+        return (model(x0, alpha) ** 2).sum()
+
+    model = Small()
+    small_train(model, loss=only_x0, draw_x0=lambda x1, generator: x1.flip(0), max_steps=40, periods=40)
+    assert len(seen) == 40 and all(torch.equal(x0, x1.flip(0)) for x0, x1 in seen)
+    assert not equal(weights(model), weights(Small()))
+
+
+@pytest.mark.parametrize(
+    ("precision", "dtype"), [("auto", torch.bfloat16), ("bfloat16", torch.bfloat16), ("float32", torch.float32)]
+)
+def test_the_network_is_trained_in_the_precision_asked_for(able, precision, dtype):
+    model, dtypes = Small(), set()
+    model.register_forward_hook(lambda _, __, output: dtypes.add(output.dtype))
+    history = small_train(model, precision=precision)
+    assert dtypes == {dtype} and model.conv.weight.dtype == torch.float32
+    assert history.losses[0] > 1
+
+
+def test_a_precision_that_is_none():
+    with pytest.raises(ValueError, match=naming("precision", "auto", "float32", "bfloat16", "'half'")):
+        small_train(Small(), precision="half")
+
+
+def test_there_is_one_loss_a_step_and_it_is_per_pixel(spy):
+    history = small_train(Small(), loss=spy)
     assert history.steps == 9 and len(history.losses) == 9 and not history.interrupted
-    assert history.losses == pytest.approx([step["loss"] / (4 * 32 * 32) for step in seen], rel=1e-6)
+    assert history.losses == pytest.approx([step["loss"] / (4 * 32 * 32) for step in spy.steps], rel=1e-6)
     assert history.losses[0] > 1  # of the order of the pictures' variance, and the noise's
     assert history.seconds > 0
 
 
-def test_losses_beyond_one_look_are_all_kept(seen):
-    history = small_train(Small(), pictures(120), batch_size=1, periods=1)
-    assert len(history.losses) == 120 > 2 * training.CHECK_EVERY
-    assert history.losses == pytest.approx([step["loss"] / (32 * 32) for step in seen], rel=1e-6)
+def test_losses_beyond_one_look_are_all_kept(spy):
+    history = small_train(Small(), pictures(120), loss=spy, batch_size=1, periods=1)
+    assert len(history.losses) == 120 > 2 * LOOK_EVERY
+    assert history.losses == pytest.approx([step["loss"] / (32 * 32) for step in spy.steps], rel=1e-6)
 
 
-def test_the_noise_is_normal_and_alpha_even(seen):
-    small_train(Small(), pictures(120), batch_size=40, periods=4)
-    x0 = torch.cat([step["x0"] for step in seen])
-    alpha = torch.cat([step["alpha"] for step in seen])
+def test_the_noise_is_normal_and_alpha_even(spy):
+    small_train(Small(), pictures(120), loss=spy, batch_size=40, periods=4)
+    x0 = torch.cat([step["x0"] for step in spy.steps])
+    alpha = torch.cat([step["alpha"] for step in spy.steps])
     assert x0.mean().item() == pytest.approx(0, abs=0.01) and x0.std().item() == pytest.approx(1, abs=0.01)
     assert 0 <= alpha.min() < 0.02 and 0.98 < alpha.max() <= 1
     assert alpha.mean().item() == pytest.approx(0.5, abs=0.05)
     assert len(alpha.unique()) == len(alpha)  # each sample has its own
 
 
-def test_a_period_shows_every_image_once_in_a_new_order(seen):
-    small_train(Small(), pictures(12))
-    periods = [sum((step["order"] for step in seen[start : start + 3]), []) for start in (0, 3, 6)]
+def test_a_period_shows_every_image_once_in_a_new_order(spy):
+    small_train(Small(), pictures(12), loss=spy)
+    periods = [sum((step["order"] for step in spy.steps[start : start + 3]), []) for start in (0, 3, 6)]
     assert all(sorted(order) == list(range(12)) for order in periods)
     assert periods[0] != periods[1] != periods[2] != periods[0]
     assert list(range(12)) not in periods
 
 
-def test_what_is_left_over_of_the_last_batch_is_dropped(seen):
-    small_train(Small(), pictures(11), periods=5)
-    periods = [seen[start]["order"] + seen[start + 1]["order"] for start in range(0, 10, 2)]
-    assert all(len(step["order"]) == 4 for step in seen) and len(seen) == 10
+def test_what_is_left_over_of_the_last_batch_is_dropped(spy):
+    small_train(Small(), pictures(11), loss=spy, periods=5)
+    periods = [spy.steps[start]["order"] + spy.steps[start + 1]["order"] for start in range(0, 10, 2)]
+    assert all(len(step["order"]) == 4 for step in spy.steps) and len(spy.steps) == 10
     assert all(len(set(order)) == 8 for order in periods)
     assert set().union(*periods) == set(range(11))  # not the same ones every time
 
 
-def test_training_stops_after_max_steps(seen):
-    history = small_train(Small(), max_steps=4)
-    assert history.steps == len(history.losses) == len(seen) == 4 and not history.interrupted
-    assert small_train(Small(), max_steps=400).steps == 9
+def test_training_stops_after_max_steps(spy):
+    history = small_train(Small(), loss=spy, max_steps=4)
+    assert history.steps == len(history.losses) == len(spy.steps) == 4 and not history.interrupted
+    assert small_train(Small(), loss=spy, max_steps=400).steps == 9
 
 
 @pytest.mark.parametrize(
@@ -331,20 +475,20 @@ def test_training_stops_after_max_steps(seen):
         ({"periods": 4, "batch_size": 13, "learning_rate": 0.125}, 4, 0.125),
     ],
 )
-def test_none_means_what_the_recipe_says(seen, settings, steps, rate):
+def test_none_means_what_the_recipe_says(spy, settings, steps, rate):
     model = Small()
     start = weights(model)
-    history = train(model, pictures(13), recipe=Recipe("mine", 2, 4, 0.25), device="cpu", **settings)
-    assert history.steps == steps and {len(step["x0"]) for step in seen} == {settings.get("batch_size", 4)}
+    history = train(model, pictures(13), loss=spy, recipe=Recipe("mine", 2, 4, 0.25), device="cpu", **settings)
+    assert history.steps == steps and {len(step["x0"]) for step in spy.steps} == {settings.get("batch_size", 4)}
     first = Small()  # Adam's first step moves each weight by the learning rate
     train(first, pictures(13), recipe=Recipe("mine", 2, 4, 0.25), device="cpu", **(settings | {"max_steps": 1}))
     moved = (weights(first)["conv.weight"] - start["conv.weight"]).abs()
     torch.testing.assert_close(moved, torch.full_like(moved, rate))
 
 
-def test_the_reference_recipe_unless_told_otherwise(seen, capsys):
-    history = train(Small(), pictures(130), device="cpu")
-    assert history.steps == 16 * 2 and {len(step["x0"]) for step in seen} == {64}
+def test_the_reference_recipe_unless_told_otherwise(spy, capsys):
+    history = train(Small(), pictures(130), loss=spy, device="cpu")
+    assert history.steps == 16 * 2 and {len(step["x0"]) for step in spy.steps} == {64}
     assert "recipe 'reference', batch 64, learning rate 0.0005, steps 0 to 32" in capsys.readouterr().out
 
 
@@ -454,7 +598,7 @@ def test_after_an_interrupt_the_model_and_the_checkpoint_have_the_averages(tmp_p
 def a_second_a_step(monkeypatch):
     """Makes a model whose steps take a second each, by the clock that training looks at."""
     clock = SimpleNamespace(now=100.0)
-    monkeypatch.setattr(training, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    monkeypatch.setattr(history, "time", SimpleNamespace(monotonic=lambda: clock.now))
 
     def make(seed: int = 0) -> Small:
         def pass_a_second(*_):
@@ -543,6 +687,7 @@ print("\\n" + json.dumps([history.losses, history.interrupted, total]))
 """
 
 
+@pytest.mark.slow
 def test_an_interrupted_training_resumed_in_a_new_process_ends_as_if_never_stopped(tmp_path):
     """Six steps of the real network, averaged and along a cycle; the interrupt comes within the second period."""
     package = Path(iadb_helpers.__file__).parents[1]
@@ -594,12 +739,16 @@ def test_without_resume_a_training_starts_anew(tmp_path):
 
 def test_resuming_needs_a_file_to_resume_from():
     model = Small()
-    with pytest.raises(ValueError, match="^resume=True needs checkpoint=, the file to continue from$"):
+    with pytest.raises(ValueError, match=naming("resume", "checkpoint=")):
         small_train(model, resume=True)
     assert equal(weights(model), weights(Small()))
 
 
 CYCLE = Recipe("cycle", 3, 4, RATE, one_cycle=True)
+
+
+def half_the_loss(*batch):
+    return deblending_loss(*batch) / 2
 
 
 @pytest.mark.parametrize(
@@ -613,6 +762,8 @@ CYCLE = Recipe("cycle", 3, 4, RATE, one_cycle=True)
         ({}, {"recipe": AVERAGING}, r"average 0\.0 there, 0\.8 here; focused False there, True here"),
         ({"recipe": AVERAGING}, {}, r"average 0\.8 there, 0\.0 here; focused True there, False here"),
         ({"recipe": CYCLE}, {"recipe": CYCLE, "periods": 4}, "steps 9 there, 12 here"),
+        ({}, {"loss": half_the_loss}, "loss deblending_loss there, half_the_loss here"),
+        ({"draw_alpha": focused_alpha}, {}, "draw_alpha focused_alpha there, None here"),
         ({}, {"seed": 2, "batch_size": 2}, "seed 0 there, 2 here; batch_size 4 there, 2 here"),
     ],
 )
@@ -620,7 +771,7 @@ def test_a_checkpoint_of_another_training_is_not_resumed(tmp_path, before, after
     path, model = tmp_path / "t", Small(seed=1)
     small_train(Small(), checkpoint=path, **before)
     content = path.read_bytes()
-    with pytest.raises(ValueError, match=rf"t is of another training \({differs}\): delete it or give another"):
+    with pytest.raises(ValueError, match=rf"t is of another training \({differs}\)"):
         small_train(model, checkpoint=path, resume=True, **after)
     assert path.read_bytes() == content
     assert equal(weights(model), weights(Small(seed=1)))
@@ -699,8 +850,8 @@ def test_a_file_that_is_no_checkpoint_is_not_resumed(tmp_path, spoil, fault):
 def test_a_loss_that_is_not_finite_is_named_with_its_step_and_the_good_checkpoint_stays(tmp_path, recipe, step, value):
     path, model, reference = tmp_path / "t", Small(), Small()
     spoil_at(model, step, value)
-    told = rf"^the loss is {value} at step {step + 1} with learning rate 0\.001: try a lower one\. "
-    with pytest.raises(FloatingPointError, match=told + f"The last good checkpoint is {re.escape(str(path))}$"):
+    told = rf"^the loss is {value} at step {step + 1} with learning rate 0\.001\b.*"
+    with pytest.raises(FloatingPointError, match=told + re.escape(str(path))):
         small_train(model, recipe=recipe, checkpoint=path)
     assert all(torch.isfinite(tensor).all() for tensor in read_tensors(path)[0].values())
     good = step // 3 * 3
@@ -718,14 +869,14 @@ def test_a_long_period_does_not_go_on_in_vain():
     model.register_forward_hook(lambda *_: calls.append(1))
     with pytest.raises(FloatingPointError, match="^the loss is nan at step 11 "):
         small_train(model, pictures(120), batch_size=1)
-    assert len(calls) == training.CHECK_EVERY < 120
+    assert len(calls) == LOOK_EVERY < 120
 
 
 def test_without_a_checkpoint_none_is_promised(tmp_path):
     for checkpoint in (None, tmp_path / "t"):  # the second has not been written yet
         model = Small()
         spoil_at(model, 1, math.nan)
-        with pytest.raises(FloatingPointError, match=r"^the loss is nan at step 2 .*: try a lower one$"):
+        with pytest.raises(FloatingPointError, match="^the loss is nan at step 2 (?!.*checkpoint)"):
             small_train(model, checkpoint=checkpoint)
     assert list(tmp_path.iterdir()) == []
 
@@ -748,7 +899,7 @@ def test_weights_that_are_no_longer_finite_are_never_saved(tmp_path, recipe, ste
     def run(checkpoint):
         model, calls = Small(), iter(range(1000))
         model.conv.bias.register_hook(lambda g: g * math.inf if next(calls) == step else g)
-        told = rf"^a weight is no longer finite at step {step + 1} with learning rate 0\.001: try a lower one"
+        told = rf"^a weight .* at step {step + 1} with learning rate 0\.001\b"
         with pytest.raises(FloatingPointError, match=told):
             small_train(model, recipe=recipe, checkpoint=checkpoint)
         assert not torch.isfinite(model.conv.bias).all()
@@ -769,9 +920,8 @@ def test_too_little_memory_is_told_in_one_sentence_with_what_to_change(monkeypat
     with pytest.raises(RuntimeError) as caught:
         small_train(model)
     assert type(caught.value) is RuntimeError  # torch's own error is one, too
-    assert str(caught.value) == (
-        "the GPU's memory does not suffice for batches of 4: use train(..., batch_size=2) or device='cpu'"
-    )
+    assert "batches of 4" in str(caught.value) and "batch_size=2" in str(caught.value)
+    assert "\n" not in str(caught.value)
     assert not model.training
 
 
@@ -804,51 +954,49 @@ def test_a_full_disk_warns_and_training_goes_on(tmp_path, monkeypatch, recipe):
 @pytest.mark.parametrize("name", ["periods", "batch_size", "max_steps"])
 @pytest.mark.parametrize("value", [0, -1, 2.5, 4.0, "4", math.nan])
 def test_counts_are_whole_numbers_from_1_up(name, value):
-    with pytest.raises(ValueError, match=rf"^{name} must be a whole number from 1 up, but {value!r} came$"):
+    with pytest.raises(ValueError, match=naming(name, repr(value))):
         small_train(Small(), **{name: value})
 
 
 @pytest.mark.parametrize("value", [0, -0.1, math.nan, math.inf])
 def test_the_learning_rate_is_a_positive_number(value):
     model = Small()
-    with pytest.raises(ValueError, match=rf"^learning_rate must be a positive number, but {value!r} came$"):
+    with pytest.raises(ValueError, match=naming("learning_rate", repr(value))):
         small_train(model, learning_rate=value)
     assert equal(weights(model), weights(Small()))
 
 
 @pytest.mark.parametrize("value", [-0.1, 1, 1.5, math.nan])
 def test_averages_forget_but_not_all_at_once(value):
-    with pytest.raises(ValueError, match=rf"^a recipe's average must lie in \[0, 1\), but {value!r} came$"):
+    with pytest.raises(ValueError, match=naming("average", repr(value))):
         small_train(Small(), recipe=replace(AVERAGING, average=value))
 
 
 @pytest.mark.parametrize("value", [0, 0.0, -1, -0.5, math.nan, math.inf, -math.inf])
-def test_the_time_is_a_positive_number_of_seconds(seen, value):
-    with pytest.raises(ValueError, match=rf"^max_seconds must be a positive number, but {value!r} came$"):
-        small_train(Small(), max_seconds=value)
-    assert seen == []
+def test_the_time_is_a_positive_number_of_seconds(spy, value):
+    with pytest.raises(ValueError, match=naming("max_seconds", repr(value))):
+        small_train(Small(), loss=spy, max_seconds=value)
+    assert spy.steps == []
 
 
-def test_one_batch_of_images_is_the_least(seen):
-    with pytest.raises(ValueError, match="^13 images are fewer than one batch of 14$"):
-        small_train(Small(), batch_size=14)
-    assert seen == []
-    assert small_train(Small(), batch_size=13).steps == 3
+def test_one_batch_of_images_is_the_least(spy):
+    with pytest.raises(ValueError, match=naming(13, 14)):
+        small_train(Small(), loss=spy, batch_size=14)
+    assert spy.steps == []
+    assert small_train(Small(), loss=spy, batch_size=13).steps == 3
 
 
-def test_a_device_that_is_not_there(monkeypatch, seen):
+def test_a_device_that_is_not_there(monkeypatch, spy):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(ValueError, match="^device 'cuda' was asked for, but .* use device='cpu'$"):
-        small_train(Small(), device="cuda")
-    assert seen == []
+    with pytest.raises(ValueError, match="device 'cuda' .*device='cpu'"):
+        small_train(Small(), loss=spy, device="cuda")
+    assert spy.steps == []
 
 
 @pytest.mark.parametrize("shape", [(1, 28, 28), (3, 32, 32)])
-def test_images_that_do_not_fit(shape):
-    with pytest.raises(
-        ValueError, match=re.escape(f"must give float images [1, 32, 32], but torch.float32 {list(shape)}")
-    ):
-        small_train(Small(), TensorDataset(torch.zeros(8, *shape), torch.zeros(8)))
+def test_images_that_the_network_does_not_take(shape):
+    with pytest.raises(ValueError, match=naming("x_alpha", "[B, 1, 32, 32]", [4, *shape])):
+        small_train(UNet(), TensorDataset(torch.zeros(8, *shape), torch.zeros(8)))
 
 
 @pytest.mark.parametrize("recipe", [Recipe("plain", 3), AVERAGING], ids=lambda recipe: recipe.name)

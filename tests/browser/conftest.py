@@ -13,11 +13,10 @@ import nbformat
 import pytest
 from playwright.sync_api import sync_playwright
 
-from iadb_helpers import runtime
+from iadb_helpers.machine import ROOT
 
 STATIC = """import torch
-from iadb_helpers.frames import blending_frames
-from iadb_helpers.scrubber import scrubber
+from iadb_helpers.explorer import blending_frames, scrubber
 x0, x1 = torch.randn(2, 4, 1, 32, 32, generator=torch.Generator().manual_seed(0))
 scrubber(blending_frames(x0, x1))"""
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
@@ -60,7 +59,7 @@ def visit(chromium):
 def lab(tmp_path_factory):
     """The address and token of a JupyterLab that serves a copy of notebook 06, and one with the static form alone."""
     folder = tmp_path_factory.mktemp("lab")
-    shutil.copy(runtime.ROOT / "notebooks" / "06_alpha_explorer.ipynb", folder)
+    shutil.copy(ROOT / "notebooks" / "06_alpha_explorer.ipynb", folder)
     static = nbformat.v4.new_notebook(
         cells=[nbformat.v4.new_code_cell(STATIC), nbformat.v4.new_markdown_cell("The cell below.")],
         metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},

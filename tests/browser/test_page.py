@@ -7,10 +7,10 @@ import torch
 from axe_core_python.sync_playwright import Axe
 
 from iadb_helpers import load_pretrained, sample, to_display
-from iadb_helpers.explorer import main
-from iadb_helpers.notebooks import write_page
-from iadb_helpers.runtime import ROOT
+from iadb_helpers.explorer.__main__ import main
+from iadb_helpers.machine import ROOT
 from tests.browser.explorer_page import ExplorerPage
+from tools.pages import write_page
 
 
 @pytest.fixture(scope="module")

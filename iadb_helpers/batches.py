@@ -1,0 +1,73 @@
+"""The batches that training steps get: x₀, x₁ and α, in an order that a seed decides and can be taken up anywhere."""
+
+from collections.abc import Callable, Iterator
+from itertools import count
+
+import torch
+from torch import Generator, Tensor
+
+from iadb_helpers.data import to_model_range
+
+Batch = tuple[Tensor, Tensor, Tensor]  # x0 and x1 [B, ...], alpha [B]
+DrawX0 = Callable[[Tensor, Generator], Tensor]  # (x1 [B, ...], generator) -> x0 [B, ...]
+DrawAlpha = Callable[[int, Generator], Tensor]  # (B, generator) -> alpha [B]
+
+EVEN_SHARE = 0.3  # of the values of α that ``focused_alpha`` leaves spread over [0, 1]
+CENTRE, WIDTH = -1.6, 0.8  # mean and deviation of the others' logit, ln(α / (1 − α))
+
+
+def gaussian_noise(x1: Tensor, generator: Generator) -> Tensor:
+    """x₀ ~ N(0, I), shaped like x₁ and independent of it (paper, algorithm 3)."""
+    return torch.randn(x1.shape, generator=generator, dtype=x1.dtype, device=x1.device)
+
+
+def uniform_alpha(count: int, generator: Generator) -> Tensor:
+    """α ~ U[0, 1], [count] (paper, algorithm 3)."""
+    return torch.rand(count, generator=generator, device=generator.device)
+
+
+def focused_alpha(count: int, generator: Generator) -> Tensor:
+    """Values of α that gather where it is decided which digit it will be, [count].
+
+    Three tenths stay spread over [0, 1]; the others become logit-normal, half of them between 0.11 and 0.26. And the
+    batch is spread evenly over its own quantiles, so that no step sees only easy α or only hard ones by chance.
+    (Drawing logit-normally, though about the middle: Esser et al. 2024, arXiv 2403.03206, section 3.1.)
+    """
+    u = uniform_alpha(count, generator)
+    u = (torch.arange(count, device=u.device) + u) / count
+    normal = 2**0.5 * torch.erfinv(2 * (u - EVEN_SHARE) / (1 - EVEN_SHARE) - 1)  # the quantiles of a standard normal
+    early = torch.sigmoid(CENTRE + WIDTH * normal)
+    return torch.where(u < EVEN_SHARE, u / EVEN_SHARE, early)
+
+
+def batches(
+    images: Tensor,
+    batch_size: int,
+    seed: int,
+    generator: Generator,
+    first_step: int = 0,
+    draw_x0: DrawX0 = gaussian_noise,
+    draw_alpha: DrawAlpha = uniform_alpha,
+) -> Iterator[Batch]:
+    """(x₀, x₁, α) of each step from ``first_step`` on, for ever.
+
+    A period shows each image once; what does not fill a batch is dropped. The order follows from the seed and the
+    number of the period alone. The state of the generator is all that must be kept to go on from a step.
+
+    Args:
+        images: x₁ in the model's range, or MNIST's own bytes, as ``compact_images`` gives them.
+        batch_size: B, at most as many as there are images.
+        generator: where x₀ and α come from, on the device of the images.
+        draw_x0: gives the x₀ that each x₁ is blended with, and so decides where x₀ comes from and which x₀ meets
+            which x₁.
+        draw_alpha: gives the values of α.
+    """
+    steps_a_period, period, order = len(images) // batch_size, None, images.new_empty(0)
+    for step in count(first_step):
+        if step // steps_a_period != period:
+            period = step // steps_a_period
+            shuffle = Generator().manual_seed(seed + 1 + period)
+            order = torch.randperm(len(images), generator=shuffle).to(images.device)
+        start = step % steps_a_period * batch_size
+        x1 = to_model_range(images[order[start : start + batch_size]])
+        yield draw_x0(x1, generator), x1, draw_alpha(batch_size, generator)

@@ -1,0 +1,83 @@
+"""The card of a file of weights: what is worth knowing of them, as JSON beside the file."""
+
+import datetime
+import functools
+import hashlib
+import json
+from pathlib import Path
+
+import torch
+from torchvision.datasets import MNIST
+
+from iadb_helpers.machine.device import describe_machine
+from iadb_helpers.machine.files import display_path, write_atomically
+from iadb_helpers.machine.tensor_files import sha256
+
+
+def fingerprint(dataset: MNIST) -> dict:
+    """What tells which digits these are: how many, and the SHA-256 of their pixels."""
+    return {"images": len(dataset), "sha256_of_pixels": hashlib.sha256(dataset.data.numpy().tobytes()).hexdigest()}
+
+
+def origin(dataset: MNIST, device: torch.device) -> dict:
+    """From which digits, where, with which PyTorch and when something was made: a part of every card."""
+    return {
+        "data": fingerprint(dataset),
+        "machine": describe_machine(device),
+        "torch": torch.__version__,
+        "date": datetime.date.today().isoformat(),
+    }
+
+
+def training_card(recipe: dict, seed: int, dataset: MNIST, losses: list[float], device: torch.device) -> dict:
+    """The card of weights that ``train`` made, as plain JSON values.
+
+    ``losses_of_10_steps`` are means, so that the curve of a long training stays small.
+
+    Args:
+        recipe: a ``Recipe`` as a dict.
+        losses: one a step, as a history has them.
+    """
+    each = torch.tensor(losses, dtype=torch.float64)
+    tens = each[: len(each) // 10 * 10].reshape(-1, 10).mean(dim=1)
+    return {
+        "recipe": recipe,
+        "seed": seed,
+        "steps": len(each),
+        "final_loss_per_pixel": round(each[-500:].mean().item(), 5),
+        "final_loss_is": f"mean of the last {min(500, len(each))} steps",
+        "losses_of_10_steps": [round(loss, 4) for loss in tens.tolist()],
+        **origin(dataset, device),
+    }
+
+
+def write_card(path: Path, card: dict) -> None:
+    """Write the card of a file of weights beside it, with the file's SHA-256.
+
+    Raises:
+        OSError: if it cannot be written; an old card is then intact.
+    """
+    card = {**card, "sha256": sha256(path)}
+    text = json.dumps(card, indent=2, ensure_ascii=False) + "\n"
+    write_atomically(Path(path).with_suffix(".json"), text.encode())
+
+
+def read_card(path: Path) -> dict:
+    """The card of a file of weights: recipe, data, steps, losses, machine, date and SHA-256."""
+    return json.loads(Path(path).with_suffix(".json").read_text(encoding="utf-8"))
+
+
+def check_sum(path: Path, expected: str) -> None:
+    """Let a file pass only if it is the one that a card describes. It is read for this once a process, if it stays.
+
+    Raises:
+        ValueError: if its SHA-256 is another.
+    """
+    version = path.stat()
+    if _sha256_of(path.resolve(), version.st_size, version.st_mtime_ns, version.st_ino) != expected:
+        raise ValueError(f"{display_path(path)} is damaged: its SHA-256 is not its card's")
+
+
+@functools.cache
+def _sha256_of(path: Path, *_version: int) -> str:
+    return sha256(path)

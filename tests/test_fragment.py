@@ -1,0 +1,162 @@
+"""Tests of ``iadb_helpers.explorer.fragment``; what a browser makes of it is tested in ``tests/browser``."""
+
+import io
+import json
+import re
+from base64 import b64decode
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+from bs4 import BeautifulSoup
+from PIL import Image
+
+from iadb_helpers import load_pretrained, to_display
+from iadb_helpers.explorer.fragment import SHEET_SIDE, payload, scrub_pictures, scrubber, still_strip
+from iadb_helpers.explorer.frames import blending_frames, deblending_frames
+
+
+@pytest.fixture(scope="module")
+def frames():
+    x0 = torch.randn(5, 1, 32, 32, generator=torch.Generator().manual_seed(0))
+    return deblending_frames(load_pretrained("cpu"), x0, 6)
+
+
+def picture(uri: str) -> np.ndarray:
+    kind, data = uri.split(",")
+    assert kind == "data:image/webp;base64"
+    return np.asarray(Image.open(io.BytesIO(b64decode(data))).convert("RGB")).astype(int)
+
+
+def digit(pixels: np.ndarray, left: int, top: int, i: int, across: int) -> np.ndarray:
+    """The 32 × 32 pixels of digit i of the moment whose corner is given."""
+    row, column = divmod(i, across)
+    return pixels[top + 34 * row + 1 : top + 34 * row + 33, left + 34 * column + 1 : left + 34 * column + 33]
+
+
+def bytes_of(x: torch.Tensor) -> np.ndarray:
+    return (to_display(x)[0] * 255).round().int().numpy()
+
+
+def test_both_ends_are_stored_to_the_last_bit(frames):
+    for panel, name in zip(payload(frames, ("x_alpha", "x1_hat"))["panels"], ("x_alpha", "x1_hat"), strict=True):
+        pixels = picture(panel["ends"])
+        for end in (0, -1):
+            for i in range(5):
+                found = digit(pixels, 102 * (end != 0), 0, i, 3)
+                assert (found == bytes_of(getattr(frames, name)[end, i])[..., None]).all()
+
+
+def test_every_moment_lies_where_the_script_looks_for_it(frames):
+    made = payload(frames, ("x_alpha",))
+    width, height = made["size"]
+    assert (width, height) == (102, 68)
+    pixels = picture(made["panels"][0]["sheet"])
+    for t in range(7):
+        row, column = divmod(t, made["columns"])
+        for i in range(5):
+            found = digit(pixels, width * column, height * row, i, 3)[..., 0]
+            assert np.abs(found - bytes_of(frames.x_alpha[t, i])).mean() < 12  # of 255; another moment is off by more
+    assert np.abs(bytes_of(frames.x_alpha[2, 0]) - bytes_of(frames.x_alpha[3, 0])).mean() > 12
+
+
+def test_the_tangent_is_red_where_ink_is_added_and_blue_where_it_is_taken(frames):
+    pixels = picture(payload(frames, ("tangent",))["panels"][0]["ends"])
+    found, tangent = digit(pixels, 0, 0, 0, 3), frames.tangent[0, 0, 0].numpy()
+    red, blue = found[..., 0], found[..., 2]
+    assert (red > blue)[tangent > 1].all() and (blue > red)[tangent < -1].all()
+    assert (tangent > 1).any() and (tangent < -1).any()
+
+
+def test_what_is_said_is_of_each_moment(frames):
+    made = payload(frames, ("x_alpha", "tangent"))
+    assert made["alphas"] == [round(t / 6, 4) for t in range(7)]
+    assert made["words"] == frames.words
+    assert made["speeds"] == pytest.approx(frames.speeds.tolist(), abs=1e-4)
+    assert [panel["symbol"] for panel in made["panels"]] == ["x_α", "D"]
+    pair = blending_frames(frames.x_alpha[0], frames.x_alpha[-1])
+    assert [panel["symbol"] for panel in payload(pair, ("x1_hat", "tangent"))["panels"]] == ["x₁", "x₁ − x₀"]
+
+
+def test_the_fragment_fetches_nothing_and_shares_no_name(frames):
+    shown = scrubber(frames)
+    first, second = shown._repr_html_(), shown._repr_html_()
+    ids = [BeautifulSoup(html, "html.parser").find("div")["id"] for html in (first, second)]
+    assert ids[0] != ids[1] and all(first.count(name) == 2 * (name == ids[0]) for name in ids)
+    addresses = set(re.findall(r"https?://[^\s\"'`]+", first))
+    assert addresses == {"http://www.w3.org/2000/svg"}  # a name, not an address
+    assert 'data-lm-suppress-shortcuts", "true"' in first
+    assert len(re.findall("</script>", first)) == 1
+
+
+@pytest.mark.slow
+def test_sixteen_digits_at_33_moments_weigh_at_most_800_kB():
+    x0 = torch.randn(16, 1, 32, 32, generator=torch.Generator().manual_seed(0))
+    shown = scrubber(deblending_frames(load_pretrained("cpu"), x0, 32))
+    assert len(shown.payload["alphas"]) == 33 and shown.payload["digits"] == 16
+    assert len(shown._repr_html_().encode()) < 0.8e6
+
+
+def test_words_cannot_end_the_script(frames):
+    html = scrub_pictures([Image.new("RGB", (4, 4))] * 2, "</script><b>")._repr_html_()
+    assert html.count("</script>") == 1
+    data = re.search(r"mount\(document.getElementById\(\"[^\"]+\"\), (.*)\);", html)[1]
+    assert json.loads(data)["panels"][0]["meaning"] == "</script><b>"
+
+
+@pytest.mark.slow
+def test_too_much_for_one_picture_says_how_many_digits_fit():
+    x = torch.zeros(90, 1, 32, 32)
+    many = blending_frames(x, x)
+    moments = len(many.alphas)
+    payload(many, ("x_alpha",))
+    x = x.repeat(5, 1, 1, 1)
+    with pytest.raises(
+        ValueError, match=rf"450 digits at {moments} moments .* {SHEET_SIDE} .* at most (\d+) digits"
+    ) as raised:
+        payload(blending_frames(x, x), ("x_alpha",))
+    fitting = int(re.search(r"at most (\d+)", str(raised.value))[1])
+    payload(blending_frames(x[:fitting], x[:fitting]), ("x_alpha",))
+    with pytest.raises(ValueError, match="at most"):
+        payload(blending_frames(x[: fitting + 1], x[: fitting + 1]), ("x_alpha",))
+
+
+def test_unknown_panels_are_named(frames):
+    with pytest.raises(ValueError, match="'x2'"):
+        scrubber(frames, ("x_alpha", "x2"))
+
+
+def test_any_pictures_can_be_scrubbed():
+    pictures = [Image.new("RGB", (6, 4), (40 * i, 0, 0)) for i in range(5)]
+    made = scrub_pictures(pictures, "a square").payload
+    assert made["alphas"] == [0, 0.25, 0.5, 0.75, 1] and len(made["words"]) == 5
+    assert made["size"] == [6, 4] and made["columns"] == 3
+    ends = picture(made["panels"][0]["ends"])
+    assert (ends[:, :6, 0] == 0).all() and (ends[:, 6:, 0] == 160).all()
+    sheet = picture(made["panels"][0]["sheet"])
+    assert abs(sheet[6, 2, 0] - 120) < 10  # the fourth begins the second row
+    for wrong in ([*pictures, Image.new("RGB", (5, 4))], pictures[:1]):
+        with pytest.raises(ValueError, match="all of one size"):
+            scrub_pictures(wrong, "a square")
+
+
+def test_still_strip_shows_both_rows_at_nine_alphas(frames):
+    x0 = torch.randn(1, 1, 32, 32, generator=torch.Generator().manual_seed(0))
+    figure = still_strip(deblending_frames(load_pretrained("cpu"), x0, 16), "a title")
+    (axes,) = figure.axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["x_α", "x̄₁"]
+    assert [float(label.get_text()) for label in axes.get_xticklabels()] == [i / 8 for i in range(9)]
+    assert axes.get_title() == "a title"
+    plt.close(figure)
+
+
+def test_still_strip_is_of_the_digit_asked_for(frames):
+    pictures = [still_strip(frames, "a title", digit) for digit in (0, 4)]
+    first, last = (figure.axes[0].images[0].get_array() for figure in pictures)
+    assert not np.array_equal(first, last)
+    only = deblending_frames(load_pretrained("cpu"), frames.x_alpha[0, 4:], 6)
+    alone = still_strip(only, "a title")
+    assert np.abs(alone.axes[0].images[0].get_array().astype(int) - last.astype(int)).max() <= 2
+    for figure in (*pictures, alone):
+        plt.close(figure)

@@ -1,0 +1,123 @@
+"""Weights in and out of files: the same numbers come back, and nothing is half loaded or half written."""
+
+import re
+
+import pytest
+import torch
+from faults import full_disk, naming
+
+from iadb_helpers import UNet
+from iadb_helpers.machine.tensor_files import read_tensors, save_tensors, sha256
+from iadb_helpers.weights.cards import read_card
+from iadb_helpers.weights.files import copy_weights, load_weights, save_weights
+
+
+def a_network(seed: int) -> UNet:
+    torch.manual_seed(seed)
+    return UNet()
+
+
+def same_weights(one: torch.nn.Module, other: torch.nn.Module) -> bool:
+    mine, theirs = one.state_dict(), other.state_dict()
+    return mine.keys() == theirs.keys() and all(torch.equal(mine[name], theirs[name]) for name in mine)
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """A network and the file of its weights."""
+    model = a_network(0)
+    save_weights(model, tmp_path / "weights.safetensors", {"seed": 0})
+    return model, tmp_path / "weights.safetensors"
+
+
+def test_weights_come_back_as_they_were(saved):
+    model, path = saved
+    loaded = load_weights(path, "cpu")
+    assert isinstance(loaded, UNet) and not loaded.training
+    assert same_weights(loaded, model) and not same_weights(loaded, a_network(1))
+    x = torch.randn(2, 1, 32, 32)
+    assert torch.equal(loaded(x, 0.3), model.eval()(x, 0.3))
+
+
+def test_a_card_lies_beside_the_weights_with_their_sum(tmp_path):
+    path = tmp_path / "new folder" / "w.safetensors"
+    save_weights(a_network(0), path, {"seed": 3, "machine": "2 × CPU"})
+    expected = {"seed": 3, "machine": "2 × CPU", "sha256": sha256(path)}
+    assert read_card(path) == expected
+    assert sorted(each.name for each in path.parent.iterdir()) == ["w.json", "w.safetensors"]
+
+
+def test_no_weights_where_they_should_be(tmp_path):
+    with pytest.raises(FileNotFoundError, match=re.escape(f"{tmp_path}/none.safetensors")):
+        load_weights(tmp_path / "none.safetensors", "cpu")
+
+
+# --- weights that do not fit ---
+
+
+def without_a_bias(weights):
+    del weights["out.bias"]
+
+
+def with_one_more(weights):
+    weights["extra.weight"] = torch.ones(1)
+
+
+def with_another_shape(weights):
+    weights["out.weight"] = torch.ones(3, 64, 1, 1)
+
+
+def with_nan(weights):
+    weights["up8.bias"][5] = torch.nan
+
+
+def with_infinity(weights):
+    weights["down4.weight"][0, 0, 0, 0] = -torch.inf
+
+
+@pytest.mark.parametrize(
+    ("spoil", "fault"),
+    [
+        (without_a_bias, "out.bias is missing"),
+        (with_one_more, "extra.weight is unexpected"),
+        (with_another_shape, "out.weight is [3, 64, 1, 1], not [1, 64, 1, 1]"),
+        (with_nan, "up8.bias holds NaN or infinite values"),
+        (with_infinity, "down4.weight holds NaN or infinite values"),
+    ],
+)
+def test_weights_that_do_not_fit_are_named_and_the_model_is_left_alone(tmp_path, spoil, fault):
+    weights = {name: value.clone() for name, value in a_network(0).state_dict().items()}
+    spoil(weights)
+    path = tmp_path / "w.safetensors"
+    save_tensors(path, weights, {})
+    model = a_network(1)
+    with pytest.raises(ValueError, match=naming(path, fault)):
+        copy_weights(model, read_tensors(path)[0], path)
+    assert same_weights(model, a_network(1))
+    with pytest.raises(ValueError, match=re.escape(fault)):
+        load_weights(path, "cpu")
+
+
+def test_of_another_network_only_a_few_differences_are_named(tmp_path):
+    path = tmp_path / "w.safetensors"
+    save_tensors(path, torch.nn.Linear(2, 2).state_dict(), {})
+    model = a_network(1)
+    with pytest.raises(ValueError, match=r"w\.safetensors does not fit.*(;.*){3}, and 28 more$") as caught:
+        copy_weights(model, read_tensors(path)[0], path)
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 400
+    assert same_weights(model, a_network(1))
+
+
+# --- a full disk ---
+
+
+def test_a_full_disk_leaves_the_old_weights_and_their_card(saved):
+    model, path = saved
+    card, names = read_card(path), {each.name for each in path.parent.iterdir()}
+    with full_disk(100_000), pytest.raises(OSError, match=r"could not write .*weights\.safetensors .* is intact$"):
+        save_weights(a_network(1), path, {"seed": 1})
+    assert same_weights(load_weights(path, "cpu"), model)
+    assert read_card(path) == card and card["seed"] == 0
+    assert {each.name for each in path.parent.iterdir()} == names
+    save_weights(a_network(1), path, {"seed": 1})  # and with room again, it writes
+    assert same_weights(load_weights(path, "cpu"), a_network(1))

@@ -1,0 +1,136 @@
+"""Run the notebooks in order: ``python -m tools.notebooks tutorial`` or ``store``."""
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, DeadKernelError
+
+from iadb_helpers.machine.device import describe_machine, pick_device
+from iadb_helpers.machine.files import ROOT, display_path, results_dir, write_atomically
+from iadb_helpers.machine.profile import profile
+from tools.pages import write_page
+
+NOTEBOOKS = ROOT / "notebooks"
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+
+def series(lessons: Sequence[str] = ()) -> list[Path]:
+    """The numbered notebooks, in order.
+
+    Args:
+        lessons: the numbers of some, for example "03"; all where there is none.
+
+    Raises:
+        ValueError: for a number that no notebook has.
+    """
+    paths = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+    numbers = [path.name[:2] for path in paths]
+    for lesson in lessons:
+        if lesson not in numbers:
+            raise ValueError(f"lessons must be of {', '.join(numbers)}, got {lesson!r}")
+    return [path for path in paths if not lessons or path.name[:2] in lessons]
+
+
+class _Client(NotebookClient):
+    """Shows which cell runs, and passes on the progress bar of a long one."""
+
+    def process_message(self, msg, cell, cell_index):
+        if msg["msg_type"] == "stream" and "\r" in msg["content"]["text"]:  # a bar, and no ordinary print
+            print(msg["content"]["text"], end="", file=sys.stderr, flush=True)
+        return super().process_message(msg, cell, cell_index)
+
+
+def execute(path: Path, progress: bool = True) -> nbformat.NotebookNode:
+    """Run a notebook from top to bottom in a fresh kernel, in its own folder, and return it with its outputs.
+
+    Widget state is not stored: a page on GitHub could not show it, and it hides the outputs that it can.
+
+    Raises:
+        CellExecutionError: if a cell fails.
+    """
+    notebook = nbformat.read(path, as_version=4)
+
+    def announce(cell, cell_index):
+        if progress:
+            print(
+                f"\r{path.stem}: cell {cell_index + 1} of {len(notebook.cells)} ", end="", file=sys.stderr, flush=True
+            )
+
+    client = _Client(
+        notebook,
+        timeout=None,
+        kernel_name="python3",
+        coalesce_streams=True,
+        store_widget_state=False,
+        resources={"metadata": {"path": str(path.parent)}},
+        on_cell_start=announce,
+        extra_arguments=["--log-level=ERROR"],
+    )
+    client.execute()
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)  # times of day, which would change with every run
+        if "outputs" in cell:  # a bar that has wiped itself leaves an empty line, which would be shown in red
+            cell.outputs = [output for output in cell.outputs if output.get("text", "full").strip()]
+        for output in cell.get("outputs", []):
+            if WIDGET in output.get("data", {}) and "text/html" in output.data:  # which works without a kernel, too
+                del output.data[WIDGET]
+    notebook.metadata.language_info.pop("version", None)
+    return notebook
+
+
+def tutorial(lessons: Sequence[str] = ()) -> None:
+    """Run the series for real: 03 trains, 04 samples what 03 trained; notebooks and pages go to the results folder."""
+    results = results_dir()
+    # Only 04 reads this: in any other run it samples the weights that ship.
+    os.environ["IADB_WEIGHTS"] = str(results / "weights.safetensors")
+    print(f"profile {profile().name!r}, on {describe_machine(pick_device())}")
+    for path in series(lessons):
+        started = time.monotonic()
+        executed = results / path.name
+        write_atomically(executed, nbformat.writes(execute(path)).encode())
+        page = write_page(executed)
+        print(f"\r{path.stem}: {time.monotonic() - started:.0f} s → {display_path(page)}".ljust(79))
+    print(f"""
+The notebooks as they ran, and as pages for a browser: {display_path(results)}/*.ipynb, *.html
+The digits that your network drew: {display_path(results)}/generated_mnist.png and .gif
+Open the notebooks yourself: make lab""")
+
+
+def store(lessons: Sequence[str] = ()) -> dict[str, float]:
+    """Run notebooks and store their outputs in them; returns how many seconds each took."""
+    # The weights that 03 leaves here are the reader's; what is stored shows the shipped ones.
+    os.environ.pop("IADB_WEIGHTS", None)
+    times = {}
+    for path in series(lessons):
+        started = time.monotonic()
+        notebook = execute(path)
+        times[path.stem] = round(time.monotonic() - started, 1)
+        write_atomically(path, (nbformat.writes(notebook).rstrip("\n") + "\n").encode())
+        print(f"\r{path.stem}: {times[path.stem]} s".ljust(79))
+    return times
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tools.notebooks", description=__doc__)
+    parser.add_argument("what", choices=("tutorial", "store"))
+    parser.add_argument("lessons", nargs="*", help="numbers, for example 03 04 (default: all)")
+    args = parser.parse_args(arguments)
+    try:
+        {"tutorial": tutorial, "store": store}[args.what](args.lessons)
+    except (CellExecutionError, ValueError, OSError) as error:
+        print(f"\nerror: {error}", file=sys.stderr)
+        return 1
+    except (KeyboardInterrupt, DeadKernelError):
+        print("\ninterrupted; a training that had begun continues at the next run", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
