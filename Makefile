@@ -1,28 +1,44 @@
-# make tutorial | test | test-browser | notebooks | benchmark | lab: each makes .venv first where it is missing.
+# Each target makes .venv first where it is missing. CONTRIBUTING.md says which one is for what.
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
+OLDEST := .venv-oldest
+# Small tests want one thread a process: threads would wait for each other at every step.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q
 
-.PHONY: tutorial test test-browser notebooks benchmark lab environment
+.PHONY: tutorial check test test-browser test-oldest notebooks benchmark lab environment
 
 # Real digits in, a trained network, generated digits and the pages of all notebooks out, under results/.
 tutorial: environment
-	$(BIN)/python -m iadb_helpers.notebooks tutorial
+	$(BIN)/python -m tools.notebooks tutorial
 
-# Runs on the quick profile and the embedded digits (tests/conftest.py pins both): no network, no GPU.
-test: environment
+# Format, lint, types and the fast tests: a minute.
+check: environment
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	OMP_NUM_THREADS=2 $(BIN)/python -m pytest -q --nbval --nbval-cell-timeout=300 --ignore=tests/browser tests notebooks
+	$(BIN)/pyright
+	$(PYTEST) -n 2 -m "not slow" --ignore=tests/browser tests
+
+# All of check, the slow tests and every notebook, on the quick profile and the embedded digits (tests/conftest.py pins
+# both): no network, no GPU.
+test: check
+	$(PYTEST) -n 2 --dist loadfile -m slow --nbval --nbval-cell-timeout=300 --ignore=tests/browser tests notebooks
 
 # The α explorer in a real browser: JupyterLab, a rendered notebook, a page of its own. Chromium must be installed.
 test-browser: environment
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-browser.txt
 	OMP_NUM_THREADS=2 $(BIN)/python -m pytest -q tests/browser
 
-# Runs every notebook from top to bottom and stores its outputs.
+# The fast tests with the oldest versions that pyproject.toml admits, in an environment of their own.
+test-oldest:
+	$(PYTHON) -m venv $(OLDEST)
+	$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check uv
+	$(OLDEST)/bin/uv pip install --quiet --python $(OLDEST)/bin/python --resolution lowest-direct -e ".[notebooks,metrics,tests]"
+	OMP_NUM_THREADS=1 $(OLDEST)/bin/python -m pytest -q -n 2 -m "not slow" --ignore=tests/browser tests
+
+# Runs every notebook from top to bottom, stores its outputs, and writes down how long each took.
 notebooks: environment
-	$(BIN)/python -m iadb_helpers.notebooks store
+	$(BIN)/python -m benchmarks.notebook_times
 
 # The speeds and the quality table of this machine into benchmarks/results.json: minutes, or an hour with FULL=--full.
 benchmark: environment

@@ -1,6 +1,7 @@
 """Pins what the tests and the notebooks' kernels (which inherit this environment) run on, whatever the machine has."""
 
 import os
+import signal
 import tempfile
 
 import pytest
@@ -18,6 +19,22 @@ os.environ.pop("IADB_WEIGHTS", None)
 # In this process only: threads would wait for each other at every small step, for long where other programs keep the
 # cores busy.
 torch.set_num_threads(1)
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m chooses
+def pytest_collection_modifyitems(items):
+    """Every cell of a notebook is slow."""
+    for item in items:
+        if item.path.suffix == ".ipynb":
+            item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture
+def interruptible():
+    """Python's own handler of Ctrl-C, which a run in the background may lack."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")
