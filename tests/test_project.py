@@ -1,16 +1,26 @@
-"""The promises of the project's own files: pins, environment, README, timings."""
+"""The promises of the project's own files: pins, environment, README and docs, timings."""
 
 import json
+import math
 import re
 import tomllib
+from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 
-from iadb_helpers.notebooks import TIMES, series
-from iadb_helpers.runtime import ROOT
+from benchmarks.notebook_times import TIMES
+from iadb_helpers.machine import ROOT
+from tools.notebooks import series
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = {
+    path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
+    for folder, pattern in (
+        (".", "*.md"), ("docs", "*.md"), ("benchmarks", "*.md"), ("iadb_helpers/weights", "*.md")
+    )
+    for path in sorted((ROOT / folder).glob(pattern))
+}  # fmt: skip
 
 
 def pins() -> dict[str, str]:
@@ -58,10 +68,10 @@ def test_environment_is_python_pip_and_the_requirements():
     assert entries[1:] == ["- pip", "- pip:", "- -r requirements.txt"]
 
 
-def test_ci_runs_the_tests_and_those_in_a_browser():
-    lines = (ROOT / ".ci" / "run").read_text().splitlines()
+def test_ci_runs_the_tests_and_those_in_a_browser_and_stops_at_the_first_that_fails():
+    lines = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
     assert [line for line in lines if line.startswith("make ")] == ["make test", "make test-browser"]
-    assert "set -euo pipefail" in lines and len(lines) < 12
+    assert lines.index("set -euo pipefail") < lines.index("make test")
 
 
 def test_browser_requirements_lie_inside_the_ranges():
@@ -72,32 +82,82 @@ def test_browser_requirements_lie_inside_the_ranges():
     assert all(pinned[requirement.name] in requirement.specifier for requirement in ranges)
 
 
-def test_commands_of_the_readme_exist():
+def test_the_readme_is_a_front_door():
+    assert len(README.encode()) <= 6500
+    assert {"CONTRIBUTING.md", "CHANGELOG.md", "docs/install.md", "docs/class.md", "docs/gpu.md"} <= PAGES.keys()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_make_targets_that_a_page_names_exist(page):
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    blocks = "\n".join(re.findall(r"```bash\n(.*?)```", README, flags=re.S))
-    targets = set(re.findall(r"make (\w+)", blocks + README))
-    assert {"tutorial", "test", "lab", "notebooks"} <= targets
-    assert all(re.search(rf"^{target}:", makefile, flags=re.M) for target in targets)
+    named = set(re.findall(r"(?:^|[`\s])make ([a-z][\w-]*)(?=[`\s#])", "\n".join(code_of(page)), flags=re.M))
+    assert [target for target in named if not re.search(rf"^{target}:", makefile, flags=re.M)] == []
+    assert page != "README.md" or {"tutorial", "test", "lab", "notebooks"} <= named
+
+
+def code_of(page: str) -> list[str]:
+    """What stands as code on a page: blocks, and words between backticks."""
+    blocks = re.findall(r"```\w*\n(.*?)```", PAGES[page], flags=re.S)
+    return blocks + re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", PAGES[page], flags=re.S))
+
+
+def test_a_target_with_a_dash_would_be_missed_by_no_pattern():
+    named = {"test-browser", "test-oldest"}
+    assert all(any(f"make {target}" in code for code in code_of("CONTRIBUTING.md")) for target in named)
+
+
+def modules_of(page: str) -> set[str]:
+    return set(re.findall(r"python -m ([\w.]+)", PAGES[page])) - {"venv", "pip"}
+
+
+def test_every_module_that_a_page_runs_is_there_and_explains_itself():
+    modules = sorted(set().union(*map(modules_of, PAGES)))
+    assert {"iadb_helpers", "iadb_helpers.explorer", "benchmarks.curves", "tools.notebooks"} <= set(modules)
+    for module in modules:
+        path = ROOT / module.replace(".", "/")
+        assert path.with_suffix(".py").is_file() or (path / "__main__.py").is_file(), module
+
+
+def test_commands_of_the_package_are_those_that_the_pages_name():
     from iadb_helpers.__main__ import main
 
-    commands = set(re.findall(r"python -m iadb_helpers (\w+)", README))
-    assert commands == {"train", "sample", "judge", "gaussian"}
-    for command in commands:
+    named = set(re.findall(r"python -m iadb_helpers (\w+)", "\n".join(PAGES.values())))
+    named |= {"page"}
+    assert named == {"train", "sample", "classifier", "gaussian", "page"}
+    for command in named:
         with pytest.raises(SystemExit) as ended:
             main([command, "--help"])
         assert ended.value.code == 0
 
 
-def test_links_of_the_readme_exist():
-    links = re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", README) + re.findall(r'src="([^"]+)"', README)
-    local = [link for link in links if not link.startswith("http")]
-    assert len(local) >= 6
-    assert [link for link in local if not (ROOT / link).exists()] == []
-    anchors = re.findall(r"\]\(#([^)]+)\)", README)
-    titles = [
-        re.sub(r"[^\w\- ]", "", t.lower()).replace(" ", "-") for t in re.findall(r"^#+ (.*)$", README, flags=re.M)
-    ]
+def test_every_figure_of_the_readme_names_a_command_that_writes_it():
+    table = README.partition("## How good, and how fast?")[2].partition("## Where to go")[0]
+    rows = [line for line in table.splitlines() if line.startswith("| ") and not line.startswith("| |")]
+    assert len(rows) == 3
+    assert all(re.search(r"`python -m benchmarks\.\w+( --\w+)?` \|$", row) for row in rows)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_of_a_page_exist(page):
+    text, folder = PAGES[page], (ROOT / page).parent
+    links = re.findall(r"\]\(([^)#\s]+?)(?:#[^)]*)?\)", text) + re.findall(r'src="([^"]+)"', text)
+    assert [link for link in links if not link.startswith("http") and not (folder / link).exists()] == []
+    anchors = re.findall(r"\]\(#([^)]+)\)", text)
+    titles = [re.sub(r"[^\w\- ]", "", t.lower()).replace(" ", "-") for t in re.findall(r"^#+ (.*)$", text, flags=re.M)]
     assert set(anchors) <= set(titles)
+
+
+def test_one_version_everywhere():
+    version = project()["version"]
+    assert f"\nversion: {version}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert re.search(r"^## (\S+)", PAGES["CHANGELOG.md"], flags=re.M)[1] == version
+
+
+def test_every_file_of_weights_is_told_of():
+    folder = ROOT / "iadb_helpers" / "weights"
+    told = PAGES["iadb_helpers/weights/README.md"]
+    assert all(f"`{path.stem}`" in told for path in folder.glob("*.safetensors"))
+    assert "Apache-2.0" in told
 
 
 def minutes(seconds: float) -> str:
@@ -112,4 +172,14 @@ def test_stated_times_are_the_measured_ones(path):
     opening = json.loads(path.read_text(encoding="utf-8"))["cells"][0]["source"]
     assert f"CPU {stated} ·" in "".join(opening)
     row = next(line for line in README.splitlines() if f"notebooks/{path.name}" in line and line.startswith("|"))
-    assert f"| {stated} |" in row
+    assert row.endswith(f"| {stated} |")
+    assert f"| {reading_minutes(path)} min |" in row
+
+
+def reading_minutes(path: Path) -> int:
+    """Words at 180 a minute and lines of code at 12, in minutes, rounded up to five."""
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    words = sum(len("".join(cell["source"]).split()) for cell in cells if cell["cell_type"] == "markdown")
+    code = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    lines = sum(1 for line in code.splitlines() if line.strip())
+    return 5 * math.ceil((words / 180 + lines / 12) / 5)
