@@ -137,6 +137,26 @@ def test_every_figure_of_the_readme_names_a_command_that_writes_it():
     assert all(re.search(r"`python -m benchmarks\.\w+( --\w+)?` \|$", row) for row in rows)
 
 
+def test_the_figures_of_the_readme_are_the_stored_ones():
+    results = json.loads((ROOT / "benchmarks" / "results.json").read_text(encoding="utf-8"))
+    sections = {name: next(iter(by_machine.values())) for name, by_machine in results.items()}
+    rows = [line for line in README.splitlines() if "`python -m benchmarks." in line and line.startswith("| ")]
+    curves, sampling, quality = rows
+    sooner = [seed["frechet"] for seed in sections["curves"]["sooner_than_the_plain_16_periods"].values()]
+    confident = [seed["confident"] for seed in sections["curves"]["sooner_than_the_plain_16_periods"].values()]
+    reached = [times for times in sooner + confident if isinstance(times, float)]
+    assert f"({min(reached):.0f} to {max(reached):.0f} times sooner" in curves and confident.count("not reached") == 1
+    assert f"| {sections['curves']['reference'][-1]['plain_seconds'] / 60:.0f} min |" in curves
+    for name, unit in (("plain", "| {:.1f} s |"), ("ab2", "| {:.2f} s (16 steps")):
+        assert unit.format(sections["sampling"][f"seconds_{name}"]["median"]) in sampling
+    of = {name: row["frechet"] for name, row in sections["quality of 10,000"]["by_weights"].items()}
+    assert f"(real test digits: {of['real test digits']:.1f})" in quality
+    assert f"| {of['reference_16']:.0f} | {of['fast']:.0f}; {of['fast, guided']:.1f} with guidance |" in quality
+    shares = {name: row["confident"] for name, row in sections["quality of 10,000"]["by_weights"].items()}
+    told = f"{shares['fast']:.0%} of them ({shares['fast, guided']:.0%} with guidance, {shares['real test digits']:.0%}"
+    assert told.replace("%", " %") in " ".join(README.split())
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_links_of_a_page_exist(page):
     text, folder = PAGES[page], (ROOT / page).parent
