@@ -5,8 +5,8 @@ import torch
 from faults import naming
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from networks import a_network, same_weights
 
-from iadb_helpers import UNet
 from iadb_helpers.averaging import Average
 from iadb_helpers.checkpoints import Checkpoint
 from iadb_helpers.machine.tensor_files import read_tensors
@@ -15,16 +15,6 @@ from iadb_helpers.weights.files import load_weights
 
 CPU = torch.device("cpu")
 TRAINING = {"recipe": {"name": "mine", "periods": 1, "one_cycle": False}, "seed": 0, "images": 8, "steps": 4}
-
-
-def a_network(seed: int) -> UNet:
-    torch.manual_seed(seed)
-    return UNet()
-
-
-def same_weights(one: torch.nn.Module, other: torch.nn.Module) -> bool:
-    mine, theirs = one.state_dict(), other.state_dict()
-    return mine.keys() == theirs.keys() and all(torch.equal(mine[name], theirs[name]) for name in mine)
 
 
 class Training:

@@ -7,6 +7,7 @@ import pytest
 import safetensors.torch
 import torch
 from faults import flip_a_bit, naming
+from networks import a_network, same_weights
 
 from iadb_helpers import UNet, load_pretrained
 from iadb_helpers.data import all_images
@@ -15,17 +16,6 @@ from iadb_helpers.weights import shelf
 from iadb_helpers.weights.cards import read_card
 from iadb_helpers.weights.files import load_weights, save_weights
 from iadb_helpers.weights.shelf import SHELF, SHIPPED_WEIGHTS, chosen_weights, shipped_path
-
-
-def a_network(seed: int) -> UNet:
-    torch.manual_seed(seed)
-    return UNet()
-
-
-def same_weights(one: torch.nn.Module, other: torch.nn.Module) -> bool:
-    mine, theirs = one.state_dict(), other.state_dict()
-    return mine.keys() == theirs.keys() and all(torch.equal(mine[name], theirs[name]) for name in mine)
-
 
 REFERENCES = ("reference_01", "reference_04", "reference_16")
 

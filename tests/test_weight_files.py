@@ -5,21 +5,12 @@ import re
 import pytest
 import torch
 from faults import full_disk, naming
+from networks import a_network, same_weights
 
 from iadb_helpers import UNet
 from iadb_helpers.machine.tensor_files import read_tensors, save_tensors, sha256
 from iadb_helpers.weights.cards import read_card
 from iadb_helpers.weights.files import copy_weights, load_weights, save_weights
-
-
-def a_network(seed: int) -> UNet:
-    torch.manual_seed(seed)
-    return UNet()
-
-
-def same_weights(one: torch.nn.Module, other: torch.nn.Module) -> bool:
-    mine, theirs = one.state_dict(), other.state_dict()
-    return mine.keys() == theirs.keys() and all(torch.equal(mine[name], theirs[name]) for name in mine)
 
 
 @pytest.fixture
