@@ -163,7 +163,8 @@ def test_tutorial_leaves_each_lesson_as_it_ran_and_as_a_page(tutorial):
         assert 'class="jp-RenderedImage' in (tutorial / f"{name}.html").read_text(encoding="utf-8")
 
 
-def test_a_lesson_that_is_none_is_named(capsys):
+def test_some_lessons_can_be_asked_for_and_one_that_is_none_is_named(capsys):
+    assert [path.name[:2] for path in series(["04", "03"])] == ["03", "04"]
     assert main(["tutorial", "03", "77"]) == 1
     assert "77" in capsys.readouterr().err
 
