@@ -31,7 +31,7 @@ def transported_noise(x1: Tensor, generator: Generator) -> Tensor:
 
 def weighted_loss(model: Tangent, x0: Tensor, x1: Tensor, alpha: Tensor) -> Tensor:
     """``deblending_loss`` in which a pair counts the more, the smaller its α."""
-    tangent = model(mix(x0, x1, alpha), alpha).to(x0.dtype)
+    tangent = model(mix(x0, x1, alpha), alpha)
     return ((tangent - (x1 - x0)).square() * 2 * (1 - alpha).reshape(-1, 1, 1, 1)).sum()
 
 

@@ -24,8 +24,8 @@ class Average:
     def update(self, step: int) -> None:
         """Take in the weights that a step (counted from 1) has led to."""
         if self.decay:
-            # Over the last 1/(1 − decay) steps, but early on never over more than a part of what there is: the first
-            # weights are noise, and must not linger.
+            # Over about the last 1/(1 − decay) steps, but early on over a part of the steps so far (that is the 9), so
+            # that the random first weights are soon forgotten.
             decay = min(self.decay, step / (9 + step))
             get_ema_multi_avg_fn(decay)(self.means, self.weights, step)
 

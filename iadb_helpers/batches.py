@@ -21,20 +21,21 @@ def gaussian_noise(x1: Tensor, generator: Generator) -> Tensor:
     return torch.randn(x1.shape, generator=generator, dtype=x1.dtype, device=x1.device)
 
 
-def uniform_alpha(count: int, generator: Generator) -> Tensor:
-    """α ~ U[0, 1], [count] (paper, algorithm 3)."""
-    return torch.rand(count, generator=generator, device=generator.device)
+def uniform_alpha(batch_size: int, generator: Generator) -> Tensor:
+    """α ~ U[0, 1], [batch_size] (paper, algorithm 3)."""
+    return torch.rand(batch_size, generator=generator, device=generator.device)
 
 
-def focused_alpha(count: int, generator: Generator) -> Tensor:
-    """Values of α that gather where it is decided which digit it will be, [count].
+def focused_alpha(batch_size: int, generator: Generator) -> Tensor:
+    """α drawn mostly between 0.05 and 0.3, where a blend begins to show which digit it becomes, [batch_size].
 
-    Three tenths stay spread over [0, 1]; the others become logit-normal, half of them between 0.11 and 0.26. And the
-    batch is spread evenly over its own quantiles, so that no step sees only easy α or only hard ones by chance.
-    (Drawing logit-normally, though about the middle: Esser et al. 2024, arXiv 2403.03206, section 3.1.)
+    Three tenths stay spread over [0, 1]; the others are logit-normal, half of them between 0.11 and 0.26. (Drawing
+    logit-normally, though about the middle: Esser et al. 2024, arXiv 2403.03206, section 3.1.) One value comes from
+    each of ``batch_size`` equally likely slices, so that every batch has easy and hard α. They come out in order, which
+    does no harm, because the images are shuffled.
     """
-    u = uniform_alpha(count, generator)
-    u = (torch.arange(count, device=u.device) + u) / count
+    u = uniform_alpha(batch_size, generator)
+    u = (torch.arange(batch_size, device=u.device) + u) / batch_size
     normal = 2**0.5 * torch.erfinv(2 * (u - EVEN_SHARE) / (1 - EVEN_SHARE) - 1)  # the quantiles of a standard normal
     early = torch.sigmoid(CENTRE + WIDTH * normal)
     return torch.where(u < EVEN_SHARE, u / EVEN_SHARE, early)

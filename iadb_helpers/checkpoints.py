@@ -14,17 +14,16 @@ KIND = "training checkpoint"
 
 
 class Checkpoint:
-    """One file, and what of a training goes into it and comes back.
+    """Saves and restores a training in one file.
 
-    Under the names of the weights stand their averages, so that the file serves as weights, too; the weights that the
-    next step starts from then stand beside them as ``raw/…``, Adam's moments as ``optimizer/…``, and the state of the
-    generator of x₀ and α as ``noise/state``. The header has the losses and what tells this training from another.
+    The averaged weights have the plain names, so that the file can also be loaded as ordinary weights. The weights that
+    the next step starts from are under ``raw/…``, Adam's moments (its running means) under ``optimizer/…``, the state
+    of the generator of x₀ and α under ``noise/state``. The header has the losses and the settings.
 
     Args:
         path: of the file; replaced all at once at every ``save``.
-        training: what must be the same when it goes on, as plain JSON values: a recipe (but for its name and its
-            periods), and under ``"steps"`` how many there will be, which may change where the learning rate is
-            constant, and matters where it follows a cycle that was made for one length.
+        settings: what must match on resume, as plain JSON values, all but the recipe's name and periods. ``"steps"``
+            may differ at a constant learning rate only: a cycle is made for one length.
     """
 
     def __init__(
@@ -34,10 +33,10 @@ class Checkpoint:
         average: Average,
         optimizer: torch.optim.Optimizer,
         generator: Generator,
-        training: dict,
+        settings: dict,
     ):
         self.path, self.model, self.average = path, model, average
-        self.optimizer, self.generator, self.training = optimizer, generator, training
+        self.optimizer, self.generator, self.settings = optimizer, generator, settings
 
     def save(self, losses: list[float]) -> None:
         """Write everything, after as many steps as there are losses.
@@ -51,7 +50,7 @@ class Checkpoint:
                 tensors[name], tensors[f"raw/{name}"] = mean, weight
             for key, moment in self.optimizer.state[weight].items():
                 tensors[f"optimizer/{key}/{name}"] = moment
-        save_tensors(self.path, tensors, {"kind": KIND, **self.training, "step": len(losses), "losses": losses})
+        save_tensors(self.path, tensors, {"kind": KIND, **self.settings, "step": len(losses), "losses": losses})
 
     def restore(self) -> list[float]:
         """Put everything back, and return the losses so far.
@@ -62,15 +61,15 @@ class Checkpoint:
         tensors, header = read_tensors(self.path)
         self._check(header)
         copy_weights(self.model, tensors, self.path)
-        self._restore_moments(tensors)
+        self._restore_averages_and_moments(tensors)
         self.generator.set_state(tensors["noise/state"])
         return header["losses"]
 
     def _check(self, header: dict) -> None:
         if header.get("kind") != KIND:
             raise ValueError(f"{display_path(self.path)} holds no training checkpoint: use another checkpoint=")
-        may_change = {"name", "periods"} | (set() if self.training["recipe"]["one_cycle"] else {"steps"})
-        there, here = ({**each, **each["recipe"]} for each in (header, self.training))
+        may_change = {"name", "periods"} | (set() if self.settings["recipe"]["one_cycle"] else {"steps"})
+        there, here = ({**each, **each["recipe"]} for each in (header, self.settings))
         differs = [
             f"{key} {there.get(key)} there, {value} here"
             for key, value in here.items()
@@ -83,8 +82,8 @@ class Checkpoint:
             )
 
     @torch.no_grad()
-    def _restore_moments(self, tensors: dict[str, Tensor]) -> None:
-        """The averages, the weights that the next step starts from, and Adam's moments."""
+    def _restore_averages_and_moments(self, tensors: dict[str, Tensor]) -> None:
+        """The model holds the averages by now: move them to where they belong, and put the raw weights in."""
         state = {}
         for i, (mean, (name, weight)) in enumerate(zip(self.average.means, self.model.named_parameters(), strict=True)):
             if mean is not weight:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-LOOK_EVERY = 50  # steps between looks at the losses: each look makes a GPU wait
+FETCH_EVERY = 50  # steps whose losses are fetched together: fetching makes Python wait for a GPU
 LATEST = 100  # losses whose mean the last line tells
 
 
@@ -20,7 +20,7 @@ class History:
     """What a training did.
 
     Attributes:
-        losses: one a step, mean squared error per pixel.
+        losses: one per step: its loss divided by batch and pixels (for the default loss the mean squared error).
         steps: how many steps the whole training has.
         interrupted: whether it was stopped (Ctrl-C, the stop button) before them.
         out_of_time: whether ``max_seconds`` ended it before them.
@@ -37,17 +37,17 @@ class History:
 class Recorder:
     """Fills a history from a training loop's losses, and shows them in a progress bar.
 
-    The losses stay on their device until ``look``, because each look makes a GPU wait.
+    The losses stay on their device until ``fetch``, because reading them makes Python wait for a GPU.
 
     Args:
-        batch_size: images a step.
-        values: numbers an image, over which a loss is divided.
+        batch_size: images per step.
+        values: numbers per image, by which a loss is divided.
         rate_at: the learning rate of a step (counted from 0), for messages.
     """
 
     def __init__(self, history: History, batch_size: int, values: int, rate_at: Callable[[int], float]):
         self.history, self.batch_size, self.values, self.rate_at = history, batch_size, values, rate_at
-        self.first, self.unseen, self.started = len(history.losses), [], time.monotonic()
+        self.first, self.pending, self.started = len(history.losses), [], time.monotonic()
         self.bar = tqdm(
             total=history.steps, initial=self.first, unit="step", leave=False, file=sys.stdout, mininterval=0.5
         )
@@ -55,35 +55,35 @@ class Recorder:
     @property
     def step(self) -> int:
         """How many steps have been taken since the very first."""
-        return len(self.history.losses) + len(self.unseen)
+        return len(self.history.losses) + len(self.pending)
 
     def add(self, loss: Tensor) -> None:
         """Take in the loss of a step, and how long it has all taken."""
-        self.unseen.append(loss)
+        self.pending.append(loss)
         self.history.seconds = time.monotonic() - self.started
         self.bar.update()
-        if len(self.unseen) == LOOK_EVERY:
-            self.look()
+        if len(self.pending) == FETCH_EVERY:
+            self.fetch()
 
-    def stops(self, interrupted: Event, max_seconds: float | None) -> bool:
-        """Whether the training ends after this step: with all of them taken, by an interrupt or for want of time."""
+    def should_stop(self, interrupted: Event, max_seconds: float | None) -> bool:
+        """Decide whether the training ends after this step (all taken, interrupted, out of time), and note why."""
         history = self.history
         if self.step < history.steps:  # what comes during the last step stops nothing
             history.interrupted = interrupted.is_set()
             history.out_of_time = max_seconds is not None and history.seconds >= max_seconds
         return self.step == history.steps or history.interrupted or history.out_of_time
 
-    def look(self) -> None:
-        """Move the losses of the last steps into the history.
+    def fetch(self) -> None:
+        """Move the losses of the last steps from the device into the history.
 
         Raises:
             FloatingPointError: if one of them is not finite; says the step and its learning rate.
         """
-        if not self.unseen:
+        if not self.pending:
             return
-        losses = (torch.stack(self.unseen) / (self.batch_size * self.values)).tolist()
+        losses = (torch.stack(self.pending) / (self.batch_size * self.values)).tolist()
         self.history.seconds = time.monotonic() - self.started  # now that a GPU has come to the end
-        self.unseen.clear()
+        self.pending.clear()
         for loss in losses:
             if not math.isfinite(loss):
                 raise self.diverged(f"the loss is {loss}", self.step + 1)

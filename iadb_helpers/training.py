@@ -34,16 +34,16 @@ def deblending_loss(model: Tangent, x0: Tensor, x1: Tensor, alpha: Tensor) -> Te
 
     Args:
         x0, x1: float [B, ...].
-        alpha: [B], not checked: looking at it would make a GPU wait.
+        alpha: [B], in [0, 1]; not checked, see ``step``.
     """
-    tangent = model(mix(x0, x1, alpha), alpha).to(x0.dtype)  # in bfloat16 a sum of squares would lose its last digits
-    return (tangent - (x1 - x0)).square().sum()
+    return (model(mix(x0, x1, alpha), alpha) - (x1 - x0)).square().sum()
 
 
 def step(model: Tangent, optimizer: torch.optim.Optimizer, loss: Loss, *batch: Tensor) -> Tensor:
     """One step of gradient descent; returns the loss before it, 0-d, still on the device.
 
-    It never looks at a value, so that a GPU need not wait, and a CUDA graph can record it.
+    A GPU runs behind the Python code. Reading a value (``.item()``, an ``if``) stops Python until the GPU has caught
+    up, and then the GPU idles. So nothing here reads a value, which also lets a CUDA graph record it.
     """
     value = loss(model, *batch)
     optimizer.zero_grad()
@@ -55,17 +55,17 @@ def step(model: Tangent, optimizer: torch.optim.Optimizer, loss: Loss, *batch: T
 def training_loop(
     model: Tangent, optimizer: torch.optim.Optimizer, batches: Iterable[Batch], loss: Loss = deblending_loss
 ) -> Iterator[Tensor]:
-    """The paper's algorithm 3: a step a batch; yields the loss of each, still on the device.
+    """The paper's algorithm 3: one step per batch; yields the loss of each, still on the device.
 
-    What a long training needs besides (a bar, checkpoints, averages, learning rates, a limit of time) stands around
-    this loop, in whoever takes the losses.
+    Progress bar, checkpoints, averages, learning rate and time limit are not here: the caller (``train``) sees to them
+    between two steps.
 
     Args:
         batches: the tensors that ``loss`` takes after the model, of the same shapes at every step.
     """
     take_step = partial(step, model, optimizer, loss)
     if optimizer.param_groups[0]["params"][0].is_cuda:
-        take_step = GraphReplay(take_step)
+        take_step = GraphReplay(take_step)  # recorded once and replayed: launching each kernel takes longer
     for batch in batches:
         yield take_step(*batch)
 
@@ -113,11 +113,12 @@ def train(
 
     Args:
         model: D, called as ``model(x_alpha, alpha)``.
-        dataset: gives (x₁ in the model's range, label), float and all of one shape; its transform is applied once an
-            image.
-        recipe: what the next three are where they are None.
+        dataset: gives (x₁ in the model's range, label), float and all of one shape. Its transform is applied only once
+            per image, so that a random one does not vary between periods.
+        recipe: gives the next three unless you set them.
         periods, batch_size, learning_rate: as in ``Recipe``. What is left over of a period's last batch is dropped.
-        loss: called as ``loss(model, x0, x1, alpha)``; a number, summed over the batch.
+        loss: called as ``loss(model, x0, x1, alpha)``; returns one number (0-d), summed over batch and pixels, by whose
+            count it is divided before it is shown.
         draw_x0: called as ``draw_x0(x1, generator)``: where x₀ comes from, and which x₀ meets which x₁.
         draw_alpha: called as ``draw_alpha(B, generator)``, gives [B]; None means the recipe's.
         precision: of the network's evaluations, ``"auto"``, ``"float32"`` or ``"bfloat16"``, as ``in_precision`` has
@@ -126,7 +127,8 @@ def train(
         max_steps: stop after this many steps if the periods have more.
         max_seconds: stop after the step during which this time has passed. A learning rate that follows a cycle was
             planned for all steps, and has then not reached its end.
-        seed: of the order of the images, the noise and α. The model's first weights are the caller's.
+        seed: fixes the order of the images, the noise and α. Call ``torch.manual_seed`` before you build the model to
+            fix its first weights.
         checkpoint: a file that is replaced after every period, at the end and on interruption.
         resume: continue from that file where there is one, to the same losses as if never stopped.
 
@@ -143,44 +145,47 @@ def train(
     given = {"periods": periods, "batch_size": batch_size, "learning_rate": learning_rate}
     recipe = replace(recipe, **{name: value for name, value in given.items() if value is not None})
     _check_settings(dataset, recipe, max_steps, max_seconds, checkpoint, resume)
-    tangent, device, path = in_precision(model, precision), pick_device(device), checkpoint and Path(checkpoint)
+    network = in_precision(model, precision)
+    device = pick_device(device)
+    path = Path(checkpoint) if checkpoint else None
     keep_freed_memory()
     try:
         images = compact_images(dataset).to(device)
         model.to(device).train()
         optimizer, average = fused_adam(model, device), Average(model, recipe.average)
         generator = Generator(device).manual_seed(seed)
-        a_period = len(images) // recipe.batch_size
-        history = History(steps=min(recipe.periods * a_period, max_steps or sys.maxsize))
-        training = {"recipe": asdict(recipe), "seed": seed, "images": len(images), "steps": history.steps}
-        training |= {"loss": _name(loss), "draw_x0": _name(draw_x0), "draw_alpha": _name(draw_alpha)}
-        file = Checkpoint(path, model, average, optimizer, generator, training) if path else None
+        steps_a_period = len(images) // recipe.batch_size
+        history = History(steps=min(recipe.periods * steps_a_period, max_steps or sys.maxsize))
+        settings = {"recipe": asdict(recipe), "seed": seed, "images": len(images), "steps": history.steps}
+        settings |= {"loss": _name(loss), "draw_x0": _name(draw_x0), "draw_alpha": _name(draw_alpha)}
+        file = Checkpoint(path, model, average, optimizer, generator, settings) if path else None
         if resume and file and file.path.is_file():
             history.losses = file.restore()
-        first = len(history.losses)
+        first_step = len(history.losses)
         print(
             f"Training on {describe(device)}: {len(images):,} images, recipe {recipe.name!r}, "
-            f"batch {recipe.batch_size}, learning rate {recipe.learning_rate:g}, steps {first:,} to {history.steps:,}"
+            f"batch {recipe.batch_size}, learning rate {recipe.learning_rate:g}, "
+            f"steps {first_step:,} to {history.steps:,}"
         )
         rate_at = partial(recipe.rate_at, steps=history.steps)
-        draws = draw_alpha or (focused_alpha if recipe.focused else uniform_alpha)
-        endless = batches(images, recipe.batch_size, seed, generator, first, draw_x0, draws)
-        drawn = islice(endless, history.steps - first)
-        if first < history.steps:
-            set_learning_rate(optimizer, rate_at(first))
+        draw_alpha = draw_alpha or (focused_alpha if recipe.focused else uniform_alpha)
+        stream = batches(images, recipe.batch_size, seed, generator, first_step, draw_x0, draw_alpha)
+        stream = islice(stream, history.steps - first_step)
+        if first_step < history.steps:
+            set_learning_rate(optimizer, rate_at(first_step))
         recorder = Recorder(history, recipe.batch_size, to_model_range(images[:1]).numel(), rate_at)
         with recorder.bar, first_interrupt() as interrupted:
-            for value in training_loop(tangent, optimizer, drawn, loss):
+            for value in training_loop(network, optimizer, stream, loss):
                 recorder.add(value)
                 average.update(recorder.step)
-                if recorder.stops(interrupted, max_seconds):
+                if recorder.should_stop(interrupted, max_seconds):
                     break
                 set_learning_rate(optimizer, rate_at(recorder.step))
-                if recorder.step % a_period == 0:
-                    _keep(model, recorder, file)
-        if recorder.step > first:
-            _keep(model, recorder, file)
-        average.apply()
+                if recorder.step % steps_a_period == 0:
+                    _check_and_save(model, recorder, file)
+        if recorder.step > first_step:
+            _check_and_save(model, recorder, file)
+        average.apply()  # only now: the checkpoint needs the weights that the next step starts from
         stopped = history.interrupted or history.out_of_time
     except torch.OutOfMemoryError as error:
         raise RuntimeError(
@@ -213,9 +218,9 @@ def _name(function: Callable | None) -> str | None:
     return function and getattr(function, "__qualname__", type(function).__name__)
 
 
-def _keep(model: nn.Module, recorder: Recorder, file: Checkpoint | None) -> None:
+def _check_and_save(model: nn.Module, recorder: Recorder, file: Checkpoint | None) -> None:
     """Write a checkpoint, but only of losses and weights that are finite."""
-    recorder.look()
+    recorder.fetch()
     # A loss can be finite while the step it led to was not, so the weights themselves are looked at.
     if not all(torch.isfinite(p).all() for p in model.parameters()):
         raise recorder.diverged("a weight is no longer finite", recorder.step)

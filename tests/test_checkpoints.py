@@ -111,7 +111,7 @@ def test_the_checkpoint_of_another_training_is_refused_and_nothing_is_changed(tm
     first.go(1)
     first.checkpoint.save(first.losses)
     other = Training(tmp_path / "t", 1, network=a_small_one)
-    other.checkpoint.training = TRAINING | {"seed": 5}
+    other.checkpoint.settings = TRAINING | {"seed": 5}
     with pytest.raises(ValueError, match=naming(tmp_path / "t", "seed 0 there, 5 here")):
         other.checkpoint.restore()
     assert same_weights(other.model, a_small_one(1))

@@ -23,7 +23,7 @@ import iadb_helpers
 from iadb_helpers import UNet, history, train
 from iadb_helpers.batches import focused_alpha
 from iadb_helpers.data import all_images, compact_images
-from iadb_helpers.history import LOOK_EVERY
+from iadb_helpers.history import FETCH_EVERY
 from iadb_helpers.machine import device as machine_device
 from iadb_helpers.machine.device import describe
 from iadb_helpers.machine.tensor_files import read_tensors, save_tensors
@@ -429,7 +429,7 @@ def test_there_is_one_loss_a_step_and_it_is_per_pixel(spy):
 
 def test_losses_beyond_one_look_are_all_kept(spy):
     history = small_train(Small(), pictures(120), loss=spy, batch_size=1, periods=1)
-    assert len(history.losses) == 120 > 2 * LOOK_EVERY
+    assert len(history.losses) == 120 > 2 * FETCH_EVERY
     assert history.losses == pytest.approx([step["loss"] / (32 * 32) for step in spy.steps], rel=1e-6)
 
 
@@ -869,7 +869,7 @@ def test_a_long_period_does_not_go_on_in_vain():
     model.register_forward_hook(lambda *_: calls.append(1))
     with pytest.raises(FloatingPointError, match="^the loss is nan at step 11 "):
         small_train(model, pictures(120), batch_size=1)
-    assert len(calls) == LOOK_EVERY < 120
+    assert len(calls) == FETCH_EVERY < 120
 
 
 def test_without_a_checkpoint_none_is_promised(tmp_path):
