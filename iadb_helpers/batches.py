@@ -31,8 +31,8 @@ def focused_alpha(batch_size: int, generator: Generator) -> Tensor:
 
     Three tenths stay spread over [0, 1]; the others are logit-normal, half of them between 0.11 and 0.26. (Drawing
     logit-normally, though about the middle: Esser et al. 2024, arXiv 2403.03206, section 3.1.) One value comes from
-    each of ``batch_size`` equally likely slices, so that every batch has easy and hard α. They come out in order, which
-    does no harm, because the images are shuffled.
+    each of ``batch_size`` equally likely slices, so that every batch has easy and hard α. They come out in two
+    rising runs, which does no harm, because the images are shuffled.
     """
     u = uniform_alpha(batch_size, generator)
     u = (torch.arange(batch_size, device=u.device) + u) / batch_size

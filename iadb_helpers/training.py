@@ -20,7 +20,7 @@ from iadb_helpers.checks import check_count, check_positive
 from iadb_helpers.data import compact_images, to_model_range
 from iadb_helpers.history import History, Recorder
 from iadb_helpers.machine.cuda_graph import GraphReplay
-from iadb_helpers.machine.device import describe, in_precision, pick_device
+from iadb_helpers.machine.device import describe, in_precision, on_device, pick_device
 from iadb_helpers.machine.files import display_path
 from iadb_helpers.machine.interrupts import first_interrupt
 from iadb_helpers.machine.memory import keep_freed_memory
@@ -117,8 +117,9 @@ def train(
             per image, so that a random one does not vary between periods.
         recipe: gives the next three unless you set them.
         periods, batch_size, learning_rate: as in ``Recipe``. What is left over of a period's last batch is dropped.
-        loss: called as ``loss(model, x0, x1, alpha)``; returns one number (0-d), summed over batch and pixels, by whose
-            count it is divided before it is shown.
+        loss: called as ``loss(D, x0, x1, alpha)``, where D is the model as a function, in the precision asked for;
+            returns one number (0-d), summed over batch and pixels, by whose count it is divided before it is shown. On
+            CUDA its Python code runs in the first steps only, which are then replayed: no counters in it.
         draw_x0: called as ``draw_x0(x1, generator)``: where x₀ comes from, and which x₀ meets which x₁.
         draw_alpha: called as ``draw_alpha(B, generator)``, gives [B]; None means the recipe's.
         precision: of the network's evaluations, ``"auto"``, ``"float32"`` or ``"bfloat16"``, as ``in_precision`` has
@@ -130,7 +131,8 @@ def train(
         seed: fixes the order of the images, the noise and α. Call ``torch.manual_seed`` before you build the model to
             fix its first weights.
         checkpoint: a file that is replaced after every period, at the end and on interruption.
-        resume: continue from that file where there is one, to the same losses as if never stopped.
+        resume: continue from that file where there is one, to the same losses as if never stopped. Loss,
+            ``draw_x0`` and ``draw_alpha`` must have the same names as before; two lambdas cannot be told apart.
 
     Returns:
         A ``History``; ``.losses`` holds every step since the very first, resumed or not.
@@ -145,6 +147,7 @@ def train(
     given = {"periods": periods, "batch_size": batch_size, "learning_rate": learning_rate}
     recipe = replace(recipe, **{name: value for name, value in given.items() if value is not None})
     _check_settings(dataset, recipe, max_steps, max_seconds, checkpoint, resume)
+    draw_alpha = draw_alpha or (focused_alpha if recipe.focused else uniform_alpha)
     network = in_precision(model, precision)
     device = pick_device(device)
     path = Path(checkpoint) if checkpoint else None
@@ -168,13 +171,12 @@ def train(
             f"steps {first_step:,} to {history.steps:,}"
         )
         rate_at = partial(recipe.rate_at, steps=history.steps)
-        draw_alpha = draw_alpha or (focused_alpha if recipe.focused else uniform_alpha)
         stream = batches(images, recipe.batch_size, seed, generator, first_step, draw_x0, draw_alpha)
-        stream = islice(stream, history.steps - first_step)
+        stream = islice(stream, max(0, history.steps - first_step))  # fewer may be asked for than were done
         if first_step < history.steps:
             set_learning_rate(optimizer, rate_at(first_step))
         recorder = Recorder(history, recipe.batch_size, to_model_range(images[:1]).numel(), rate_at)
-        with recorder.bar, first_interrupt() as interrupted:
+        with recorder.bar, first_interrupt() as interrupted, on_device(device):
             for value in training_loop(network, optimizer, stream, loss):
                 recorder.add(value)
                 average.update(recorder.step)
@@ -213,9 +215,9 @@ def _check_settings(dataset, recipe: Recipe, max_steps, max_seconds, checkpoint,
         raise ValueError("resume=True needs checkpoint=, the file to continue from")
 
 
-def _name(function: Callable | None) -> str | None:
-    """What tells one function from another in a checkpoint; None is the recipe's own."""
-    return function and getattr(function, "__qualname__", type(function).__name__)
+def _name(function: Callable) -> str:
+    """What tells one function from another in a checkpoint."""
+    return getattr(function, "__qualname__", type(function).__name__)
 
 
 def _check_and_save(model: nn.Module, recorder: Recorder, file: Checkpoint | None) -> None:

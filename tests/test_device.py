@@ -75,7 +75,7 @@ def test_the_machine_is_the_device_and_the_processor(monkeypatch):
     assert describe_machine(CPU) == f"{describe(CPU)} of {os.cpu_count()} × Pocket calculator"
 
 
-@pytest.mark.parametrize("device", ["abacus", "cpu:x", ""])
+@pytest.mark.parametrize("device", ["abacus", "cpu:x", "", "xpu", "meta"])
 def test_a_device_that_nobody_knows(device):
     with pytest.raises(ValueError, match=naming("device", "cuda, mps or cpu", repr(device))):
         pick_device(device)

@@ -107,7 +107,7 @@ def test_a_target_with_a_dash_would_be_missed_by_no_pattern():
 
 
 def modules_of(page: str) -> set[str]:
-    return set(re.findall(r"python -m ([\w.]+)", PAGES[page])) - {"venv", "pip"}
+    return set(re.findall(r"python -m ([\w.]+)", PAGES[page])) - {"venv", "pip", "pytest"}
 
 
 def test_every_module_that_a_page_runs_is_there_and_explains_itself():
@@ -135,6 +135,21 @@ def test_every_figure_of_the_readme_names_a_command_that_writes_it():
     rows = [line for line in table.splitlines() if line.startswith("| ") and not line.startswith("| |")]
     assert len(rows) == 3
     assert all(re.search(r"`python -m benchmarks\.\w+( --\w+)?` \|$", row) for row in rows)
+
+
+@pytest.mark.slow
+def test_the_code_of_the_readme_runs(capsys):
+    """The sampler with fewer steps; it needs what the page around it speaks of."""
+    import torch
+
+    from iadb_helpers import load_pretrained, to_display
+
+    sampler, engineers = re.findall(r"```python\n(.*?)```", README, flags=re.S)
+    known = {"torch": torch, "model": load_pretrained("cpu"), "to_display": to_display}
+    exec(sampler.replace("128", "2").replace("randn(64", "randn(2"), known)
+    assert known["digits"].shape == (2, 1, 32, 32) and not known["digits"].requires_grad
+    exec(engineers, {})
+    assert "100 digits: Fréchet distance" in capsys.readouterr().out
 
 
 def test_the_figures_of_the_readme_are_the_stored_ones():

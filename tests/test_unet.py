@@ -94,6 +94,20 @@ def test_every_layer_in_the_tables_order_with_the_tables_shapes(network, batch):
     assert seen == LAYERS
 
 
+@pytest.mark.parametrize("channels", [1, 8])
+def test_another_width_keeps_the_layers_and_their_order(channels, batch):
+    narrow = UNet(channels=channels)
+    with torch.no_grad():
+        torch.testing.assert_close(narrow(*batch), table_forward(list(narrow.parameters()), *batch), atol=1e-5, rtol=0)
+    assert len(list(narrow.parameters())) == 30 and narrow.out.weight.shape == (1, channels, 1, 1)
+
+
+@pytest.mark.parametrize("channels", [0, -1, 2.5, None])
+def test_no_network_without_channels(channels):
+    with pytest.raises(ValueError, match=naming("channels", repr(channels))):
+        UNet(channels)
+
+
 def test_481345_parameters(network):
     assert sum(p.numel() for p in network.parameters()) == 481_345
 

@@ -38,6 +38,12 @@ def test_a_card_lies_beside_the_weights_with_their_sum(tmp_path):
     assert sorted(each.name for each in path.parent.iterdir()) == ["w.json", "w.safetensors"]
 
 
+def test_weights_of_another_width_come_back_as_wide_as_they_were(tmp_path):
+    save_weights(UNet(channels=4), tmp_path / "w.safetensors", {})
+    loaded = load_weights(tmp_path / "w.safetensors", "cpu")
+    assert loaded.out.weight.shape == (1, 4, 1, 1) and loaded(torch.zeros(2, 1, 32, 32), 0.5).shape == (2, 1, 32, 32)
+
+
 def test_no_weights_where_they_should_be(tmp_path):
     with pytest.raises(FileNotFoundError, match=re.escape(f"{tmp_path}/none.safetensors")):
         load_weights(tmp_path / "none.safetensors", "cpu")

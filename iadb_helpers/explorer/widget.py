@@ -81,7 +81,7 @@ class AlphaExplorer:
         """What a front end is sent for its settings: a payload, or {"error": a sentence}."""
         try:
             return payload(self.frames(asked), tuple(PANELS)) | {"count": asked["count"]}
-        except ValueError as error:
+        except (ValueError, OSError, ModuleNotFoundError) as error:  # MNIST may not be had, for *Blend*
             return {"error": str(error), "count": asked["count"]}
 
     def _repr_mimebundle_(self, include=None, exclude=None):

@@ -1,5 +1,6 @@
 """The device that computes, and the precision that suits it."""
 
+import contextlib
 import os
 import platform
 from collections.abc import Callable
@@ -24,6 +25,8 @@ def pick_device(device: str | torch.device | None = None) -> torch.device:
         device = torch.device(device)
     except RuntimeError as error:
         raise ValueError(f"device must be cuda, mps or cpu, got {device!r}") from error
+    if device.type not in ("cuda", "mps", "cpu"):
+        raise ValueError(f"device must be cuda, mps or cpu, got {str(device)!r}")
     present = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}
     if device.type in present and not present[device.type]():
         raise ValueError(f"PyTorch sees no device {str(device)!r} here: use device='cpu'")
@@ -59,15 +62,20 @@ def in_precision(model: Callable[..., Tensor], precision: str = "auto") -> Calla
     if not isinstance(model, nn.Module):
         return model
 
-    def evaluate(*inputs: Tensor) -> Tensor:
-        device = inputs[0].device
+    def evaluate(x: Tensor, *inputs, **more) -> Tensor:
+        device = x.device
         enabled = precision == "bfloat16" or (precision == "auto" and has_bfloat16(device))
         # Without autocast's cache: it would keep a copy of each weight that a network without shared layers never
         # reads again, and a CUDA graph must not depend on.
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled, cache_enabled=False):
-            return model(*inputs)
+            return model(x, *inputs, **more)
 
     return evaluate
+
+
+def on_device(device: torch.device) -> contextlib.AbstractContextManager:
+    """Makes a GPU the current one, whose streams CUDA graphs are recorded on; elsewhere nothing is to be done."""
+    return torch.cuda.device(device) if device.type == "cuda" else contextlib.nullcontext()
 
 
 def describe(device: torch.device) -> str:

@@ -26,7 +26,7 @@ def save_weights(model: nn.Module, path: Path, card: dict) -> None:
 
 
 def load_weights(path: Path, device: str | torch.device | None = None) -> UNet:
-    """The U-Net with the weights of a file, a training checkpoint's too, in eval mode.
+    """The U-Net with the weights of a file, a training checkpoint's too, in eval mode; as wide as they are.
 
     Args:
         device: where to put it; None means CUDA, else MPS, else the CPU.
@@ -34,8 +34,10 @@ def load_weights(path: Path, device: str | torch.device | None = None) -> UNet:
     Raises:
         FileNotFoundError, ValueError: as ``read_tensors`` and ``copy_weights``.
     """
-    model = UNet()
-    copy_weights(model, read_tensors(path)[0], path)
+    tensors = read_tensors(path)[0]
+    first = tensors.get("down32.bias")
+    model = UNet() if first is None or first.ndim != 1 else UNet(channels=len(first))
+    copy_weights(model, tensors, path)
     return model.to(pick_device(device)).eval()
 
 
