@@ -96,7 +96,7 @@ def gaussian_command(args: argparse.Namespace) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser, commands = subcommands("python -m iadb_helpers", "What needs no notebook.")
     chance = argparse.ArgumentParser(add_help=False)
-    chance.add_argument("--seed", type=int, default=0, help="of the first weights and the noise (default: 0)")
+    chance.add_argument("--seed", type=int, default=0, help="of all that is drawn at random (default: 0)")
     chance.add_argument("--device", help="cuda, mps or cpu (default: the best there is)")
     command = commands.add_parser("train", parents=[chance], help="train a network on MNIST and save its weights")
     command.set_defaults(run=train_command)

@@ -26,7 +26,7 @@ SCRIPT = Path(__file__).with_name("script.js")
 STYLE = Path(__file__).with_name("style.css")
 SHEET_SIDE = 4096  # pixels of a sheet of all moments: telephones decode no larger one, and WebP ends at 16,383
 LARGEST_TANGENT = 7.0  # where the colours of D end: x₁ − x₀ seldom goes beyond ink (4.6) minus background (−1.8)
-# What a panel is called and shows: along the network's way or in one look, and where the frames are of a true pair.
+# What a panel is called and shows: along the network's path or in one look, and where the frames are of a true pair.
 PANELS = {
     "x_alpha": (("x_α", "the state"), ("x_α", "the blend")),
     "x1_hat": (("x̄₁", "the digit in mind"), ("x₁", "the digit")),

@@ -77,10 +77,10 @@ def deblending_frames(model: Tangent, x0: Tensor, steps: int = 128) -> Frames:
     alphas = kept / steps
     looks = [_look(model, states[t], alpha) for t, alpha in zip(kept.tolist(), alphas.tolist(), strict=True)]
     x_alpha, x0_hat, x1_hat, tangent = (torch.stack(parts).cpu() for parts in zip(*looks, strict=True))
-    way = torch.cat([torch.zeros(1), _lengths(x1_hat).cumsum(dim=0)])
+    travelled = torch.cat([torch.zeros(1), _lengths(x1_hat).cumsum(dim=0)])
     words = [
         caption_on_the_path(alpha, share)
-        for alpha, share in zip(alphas.tolist(), (way / way[-1]).tolist(), strict=True)
+        for alpha, share in zip(alphas.tolist(), (travelled / travelled[-1]).tolist(), strict=True)
     ]
     return Frames("deblend", alphas, x_alpha, x0_hat, x1_hat, tangent, words)
 
