@@ -1,5 +1,5 @@
 // The α explorer in the browser, the same for a live notebook, a rendered page and a file on a stick. Python sends
-// pictures of every moment ahead (scrubber.payload); moving the slider asks nobody. `ask`, where there is a kernel,
+// pictures of every moment ahead (fragment.payload); moving the slider asks nobody. `ask`, where there is a kernel,
 // sends it the settings; its answer comes back through the `show` that mount returns.
 
 function mount(root, first, ask = null) {
