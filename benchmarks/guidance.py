@@ -6,12 +6,12 @@ from torch import Tensor
 from benchmarks.quality import drawn, rounded
 from benchmarks.report import DEVICE, record
 from iadb_helpers import load_mnist, load_pretrained
-from iadb_helpers.blending import Tangent
 from iadb_helpers.data import all_images
 from iadb_helpers.evaluation import classify, frechet_distance, measure, share_confident
 from iadb_helpers.evaluation.classifier import train_classifier
 from iadb_helpers.evaluation.features import REAL_DIGITS
 from iadb_helpers.guidance import Gaussian, guided, load_gaussian
+from iadb_helpers.tangent import Tangent
 
 N = 2_000  # digits of each
 WEIGHTS = (0.2, 0.4, 0.6, 0.8)

@@ -7,12 +7,13 @@ import torch
 
 from benchmarks.report import DEVICE, record, seconds
 from iadb_helpers import load_mnist, load_pretrained, sample
-from iadb_helpers.blending import Tangent
 from iadb_helpers.data import all_images
 from iadb_helpers.evaluation import Quality, measure, measure_real, nearest_training_digit
 from iadb_helpers.guidance import guided, load_gaussian
+from iadb_helpers.machine.files import write_atomically
 from iadb_helpers.sampling import evaluations
-from iadb_helpers.weights.cards import read_card, write_card
+from iadb_helpers.tangent import Tangent
+from iadb_helpers.weights.cards import card_bytes, card_path, read_card
 from iadb_helpers.weights.shelf import SHIPPED_WEIGHTS, shipped_path
 
 BATCH = 100
@@ -81,7 +82,8 @@ def write_into_card(section: dict) -> None:
     quality = {"drawn_by": section["drawn_by"], **section["by_weights"]["fast"], "copying": section["copying"]}
     quality["guided"] = section["by_weights"][GUIDED]
     quality["real_test_digits"] = section["by_weights"]["real test digits"]
-    write_card(path, read_card(path) | {"quality": quality})
+    card = read_card(path) | {"quality": quality}
+    write_atomically(card_path(path), card_bytes(card, path.read_bytes()))
 
 
 def main() -> None:

@@ -12,10 +12,11 @@ from benchmarks.quality import drawn, rounded
 from benchmarks.report import DEVICE, record
 from iadb_helpers import UNet, load_mnist, train
 from iadb_helpers.batches import gaussian_noise
-from iadb_helpers.blending import Tangent, mix
+from iadb_helpers.blending import mix
 from iadb_helpers.data import all_images
 from iadb_helpers.evaluation import measure
 from iadb_helpers.recipes import FAST, REFERENCE, Recipe
+from iadb_helpers.tangent import Tangent
 
 N = 1_000  # digits measured
 DIGITS = 30_000  # digits trained on, each once; --full: four times

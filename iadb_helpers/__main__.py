@@ -3,7 +3,6 @@
 import argparse
 import sys
 from dataclasses import asdict, replace
-from pathlib import Path
 
 import torch
 
@@ -13,9 +12,9 @@ from iadb_helpers.evaluation.classifier import train_classifier
 from iadb_helpers.evaluation.features import save_classifier
 from iadb_helpers.explorer.page import add_page_command
 from iadb_helpers.guidance import guided, load_gaussian, save_gaussian
-from iadb_helpers.machine.command_line import run, subcommands, whole_number
+from iadb_helpers.machine.command_line import path, run, seed, subcommands, weights_file, whole_number
 from iadb_helpers.machine.device import pick_device
-from iadb_helpers.machine.files import display_path, results_dir
+from iadb_helpers.machine.files import check_writable, display_path, results_dir
 from iadb_helpers.machine.profile import profile
 from iadb_helpers.machine.tensor_files import sha256
 from iadb_helpers.recipes import RECIPES
@@ -23,12 +22,21 @@ from iadb_helpers.sampling import METHODS, SCHEDULES, sample
 from iadb_helpers.training import train
 from iadb_helpers.unet import UNet
 from iadb_helpers.weights import chosen_weights, load_weights, save_weights, training_card
+from iadb_helpers.weights.cards import card_path
+
+MOST_STEPS, MOST_DIGITS = 10_000, 4_096  # of the commands: all states are kept, for the animation
+MOST_VALUES = 1 << 30  # floats in these states: 4 GB
 
 
 def train_command(args: argparse.Namespace) -> int:
     """Train a network and save its weights with their card; returns the exit status."""
     device = pick_device(args.device)
     work = profile(device)
+    out = args.out or results_dir() / "weights.safetensors"
+    checkpoint = args.checkpoint or out.with_suffix(".training.safetensors")
+    if checkpoint.resolve() == out.resolve():
+        raise ValueError(f"the checkpoint and the weights must be two files, got {display_path(out)} for both")
+    check_writable(out, card_path(out))
     recipe = RECIPES[args.recipe or work.recipe]
     max_steps = args.max_steps
     if args.periods is not None:
@@ -41,11 +49,11 @@ def train_command(args: argparse.Namespace) -> int:
     torch.manual_seed(args.seed)
     model = load_weights(args.start, device) if args.start else UNet()
     started_from = sha256(args.start) if args.start else None  # now: the result may go to the same file
-    out = args.out or results_dir() / "weights.safetensors"
-    checkpoint = out.with_name("training.safetensors")
+    if checkpoint.is_file() and not args.resume:
+        print(f"{display_path(checkpoint)} will be replaced after the first period; --resume would go on from it")
     history = train(
-        model, dataset, recipe=recipe, device=device, max_steps=max_steps,
-        max_seconds=args.max_seconds, seed=args.seed, checkpoint=checkpoint, resume=args.resume,
+        model, dataset, recipe=recipe, device=device, max_steps=max_steps, max_seconds=args.max_seconds,
+        seed=args.seed, origin=started_from, checkpoint=checkpoint, resume=args.resume,
     )  # fmt: skip
     if history.interrupted:
         return 130  # the shell's number for an interrupt; the checkpoint holds all that was done
@@ -59,26 +67,30 @@ def train_command(args: argparse.Namespace) -> int:
 
 def sample_command(args: argparse.Namespace) -> int:
     """Draw digits and write them as a picture and an animation; returns the exit status."""
+    if (args.steps + 1) * args.count * SIZE**2 > MOST_VALUES:
+        raise ValueError(f"{args.count:,} digits in {args.steps:,} steps are over 4 GB: take fewer of one")
     weights = args.weights or chosen_weights()
     device = pick_device(args.device)
     model = load_weights(weights, device)
+    folder = args.out or results_dir()
+    picture, animation = folder / "generated_mnist.png", folder / "generated_mnist.gif"
+    check_writable(picture, animation)
     x0 = torch.randn(args.count, 1, SIZE, SIZE, generator=torch.Generator().manual_seed(args.seed)).to(device)
     tangent = guided(model, load_gaussian(device)) if args.guided else model
     states = sample(tangent, x0, args.steps, trajectory=True, method=args.method, schedule=args.schedule)
-    folder = args.out or results_dir()
-    folder.mkdir(parents=True, exist_ok=True)
-    images.grid(states[-1], args.columns).save(folder / "generated_mnist.png")
-    images.save_gif(states, folder / "generated_mnist.gif", args.columns)
+    images.save_png(states[-1], picture, args.columns)
+    images.save_gif(states, animation, args.columns)
     print(f"weights: {display_path(weights)}, SHA-256 {sha256(weights)}")
-    print(f"{args.count} digits in {args.steps} steps: {display_path(folder)}/generated_mnist.png and .gif")
+    print(f"{args.count} digits in {args.steps} steps: {display_path(picture)} and .gif")
     return 0
 
 
 def classifier_command(args: argparse.Namespace) -> int:
     """Train the classifier and save it with its card and its features of real digits; returns the exit status."""
+    out = args.out or results_dir() / "classifier.safetensors"
+    check_writable(out, card_path(out))
     training, test = load_mnist(), load_mnist(train=False)
     classifier = train_classifier(all_images(training), training.targets)
-    out = args.out or results_dir() / "classifier.safetensors"
     card = save_classifier(classifier, out, training, test)
     print(f"right on {card['test_accuracy']:.2%} of {len(test):,} test digits")
     print(f"weights: {display_path(out)}, SHA-256 {card['sha256']}")
@@ -88,6 +100,7 @@ def classifier_command(args: argparse.Namespace) -> int:
 def gaussian_command(args: argparse.Namespace) -> int:
     """Fit the Gaussian that guidance leads away from, and save it with its card; returns the exit status."""
     out = args.out or results_dir() / "gaussian.safetensors"
+    check_writable(out, card_path(out))
     save_gaussian(load_mnist(), out)
     print(f"{display_path(out)}, SHA-256 {sha256(out)}")
     return 0
@@ -96,7 +109,7 @@ def gaussian_command(args: argparse.Namespace) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser, commands = subcommands("python -m iadb_helpers", "What needs no notebook.")
     chance = argparse.ArgumentParser(add_help=False)
-    chance.add_argument("--seed", type=int, default=0, help="of all that is drawn at random (default: 0)")
+    chance.add_argument("--seed", type=seed, default=0, help="of all that is drawn at random (default: 0)")
     chance.add_argument("--device", help="cuda, mps or cpu (default: the best there is)")
     command = commands.add_parser("train", parents=[chance], help="train a network on MNIST and save its weights")
     command.set_defaults(run=train_command)
@@ -105,25 +118,32 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--max-steps", type=int, help="stop after this many steps")
     command.add_argument("--max-seconds", type=float, help="stop after this time, with the averaged weights so far")
     command.add_argument("--learning-rate", type=float, help="the highest one, in a cycle (default: the recipe's)")
-    command.add_argument("--start", type=Path, help="weights to begin with, instead of random ones")
-    command.add_argument("--out", type=Path, help="the weights file (default: results/weights.safetensors)")
-    command.add_argument("--resume", action="store_true", help="continue from training.safetensors beside the weights")
+    command.add_argument("--start", type=path, help="weights to begin with, instead of random ones")
+    command.add_argument("--out", type=weights_file, help="the weights file (default: results/weights.safetensors)")
+    command.add_argument(
+        "--checkpoint", type=weights_file, help="default: beside the weights, weights.training.safetensors"
+    )
+    command.add_argument("--resume", action="store_true", help="continue from the checkpoint, where there is one")
     command = commands.add_parser("sample", parents=[chance], help="draw digits, as a picture and an animation")
     command.set_defaults(run=sample_command)
-    command.add_argument("--weights", type=Path, help="default: IADB_WEIGHTS, else the weights that ship")
-    command.add_argument("--steps", type=int, default=128, help="T, the number of sampling steps (default: 128)")
+    command.add_argument("--weights", type=path, help="default: IADB_WEIGHTS, else the weights that ship")
+    command.add_argument(
+        "--steps", type=whole_number(MOST_STEPS), default=128, help="T, the number of sampling steps (default: 128)"
+    )
     command.add_argument("--method", choices=METHODS, default="euler", help="how a step is taken (default: euler)")
     command.add_argument("--schedule", choices=SCHEDULES, default="uniform", help="where the steps lie in α")
     command.add_argument("--guided", action="store_true", help="away from the Gaussian that ships: better digits")
-    command.add_argument("--count", type=whole_number, default=64, help="how many digits (default: 64)")
-    command.add_argument("--columns", type=whole_number, default=8, help="digits a row of the picture (default: 8)")
-    command.add_argument("--out", type=Path, help="folder for generated_mnist.png and .gif (default: results)")
+    command.add_argument("--count", type=whole_number(MOST_DIGITS), default=64, help="how many digits (default: 64)")
+    command.add_argument(
+        "--columns", type=whole_number(MOST_DIGITS), default=8, help="digits a row of the picture (default: 8)"
+    )
+    command.add_argument("--out", type=path, help="folder for generated_mnist.png and .gif (default: results)")
     command = commands.add_parser("classifier", help="train the classifier that digits are measured with, on a CPU")
     command.set_defaults(run=classifier_command)
-    command.add_argument("--out", type=Path, help="the weights file (default: results/classifier.safetensors)")
+    command.add_argument("--out", type=weights_file, help="the weights file (default: results/classifier.safetensors)")
     command = commands.add_parser("gaussian", help="fit the Gaussian that guidance leads away from")
     command.set_defaults(run=gaussian_command)
-    command.add_argument("--out", type=Path, help="the file (default: results/gaussian.safetensors)")
+    command.add_argument("--out", type=weights_file, help="the file (default: results/gaussian.safetensors)")
     add_page_command(commands)
     return parser
 

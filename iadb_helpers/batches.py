@@ -6,6 +6,7 @@ from itertools import count
 import torch
 from torch import Generator, Tensor
 
+from iadb_helpers.checks import described
 from iadb_helpers.data import to_model_range
 
 Batch = tuple[Tensor, Tensor, Tensor]  # x0 and x1 [B, ...], alpha [B]
@@ -62,8 +63,13 @@ def batches(
         draw_x0: gives the x₀ that each x₁ is blended with, and so decides where x₀ comes from and which x₀ meets
             which x₁.
         draw_alpha: gives the values of α.
+
+    Raises:
+        ValueError: if the images do not fill a batch, or a function draws tensors of another shape.
     """
     steps_a_period, period, order = len(images) // batch_size, None, images.new_empty(0)
+    if steps_a_period == 0:
+        raise ValueError(f"{len(images)} images are fewer than one batch of {batch_size}")
     for step in count(first_step):
         if step // steps_a_period != period:
             period = step // steps_a_period
@@ -71,4 +77,12 @@ def batches(
             order = torch.randperm(len(images), generator=shuffle).to(images.device)
         start = step % steps_a_period * batch_size
         x1 = to_model_range(images[order[start : start + batch_size]])
-        yield draw_x0(x1, generator), x1, draw_alpha(batch_size, generator)
+        x0, alpha = draw_x0(x1, generator), draw_alpha(batch_size, generator)
+        _check_shape("draw_x0", x0, x1.shape)  # else the blend would stretch them to fit, and train something else
+        _check_shape("draw_alpha", alpha, x1.shape[:1])
+        yield x0, x1, alpha
+
+
+def _check_shape(function: str, drawn: object, shape: torch.Size) -> None:
+    if not isinstance(drawn, Tensor) or drawn.shape != shape:
+        raise ValueError(f"{function} must return a tensor {list(shape)}, got {described(drawn)}")

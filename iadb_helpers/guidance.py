@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 from torchvision.datasets import MNIST
 
-from iadb_helpers.blending import Tangent, column
+from iadb_helpers.blending import column
 from iadb_helpers.data import SIZE, all_images
-from iadb_helpers.sampling import evaluator
+from iadb_helpers.tangent import Tangent, evaluator
 from iadb_helpers.weights.cards import origin
 from iadb_helpers.weights.files import save_weights
 from iadb_helpers.weights.shelf import SHELF, load_shipped

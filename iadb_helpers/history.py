@@ -1,7 +1,6 @@
 """What a training has done so far, and what a reader is shown of it while it goes on."""
 
 import math
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,6 +9,9 @@ from threading import Event
 import torch
 from torch import Tensor
 from tqdm import tqdm
+
+from iadb_helpers.machine.console import Console
+from iadb_helpers.machine.threads import Threads
 
 FETCH_EVERY = 50  # steps whose losses are fetched together: fetching makes Python wait for a GPU
 LATEST = 100  # losses whose mean the last line tells
@@ -43,13 +45,24 @@ class Recorder:
         batch_size: images per step.
         values: numbers per image, by which a loss is divided.
         rate_at: the learning rate of a step (counted from 0), for messages.
+        console: where the bar goes.
+        threads: that compute; the bar says how many.
     """
 
-    def __init__(self, history: History, batch_size: int, values: int, rate_at: Callable[[int], float]):
+    def __init__(
+        self,
+        history: History,
+        batch_size: int,
+        values: int,
+        rate_at: Callable[[int], float],
+        console: Console,
+        threads: Threads,
+    ):
         self.history, self.batch_size, self.values, self.rate_at = history, batch_size, values, rate_at
         self.first, self.pending, self.started = len(history.losses), [], time.monotonic()
+        self.threads = threads
         self.bar = tqdm(
-            total=history.steps, initial=self.first, unit="step", leave=False, file=sys.stdout, mininterval=0.5
+            total=history.steps, initial=self.first, unit="step", leave=False, file=console, mininterval=0.5
         )
 
     @property
@@ -88,8 +101,8 @@ class Recorder:
             if not math.isfinite(loss):
                 raise self.diverged(f"the loss is {loss}", self.step + 1)
             self.history.losses.append(loss)
-        told = f"loss/pixel {losses[-1]:.3f}, {self.images_a_second():,.0f} images/s"
-        self.bar.set_postfix_str(told, refresh=False)
+        told = [f"loss/pixel {losses[-1]:.3f}", f"{self.images_a_second():,.0f} images/s", str(self.threads)]
+        self.bar.set_postfix_str(", ".join(filter(None, told)), refresh=False)
 
     def diverged(self, what: str, step: int) -> FloatingPointError:
         """The error of a training that went wrong in a step, counted from 1."""
@@ -107,6 +120,8 @@ class Recorder:
         state = "interrupted" if history.interrupted else "out of time" if history.out_of_time else "done"
         line = f"{state} at step {self.step:,} of {history.steps:,}: "
         line += f"{self.images_a_second():,.0f} images/s, {history.seconds:.0f} s"
+        if str(self.threads):
+            line += f", {self.threads}"
         if latest:
             line += f", loss per pixel {sum(latest) / len(latest):.4f} (mean of the last {len(latest)} steps)"
         return line

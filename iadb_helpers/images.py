@@ -1,5 +1,6 @@
 """Tensors to pictures: grids, film strips, PNG frames and GIFs, all through ``to_display``."""
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,11 +13,13 @@ from torch.nn.functional import pad
 from torchvision.utils import make_grid
 
 from iadb_helpers.data import SIZE, check_images, to_display
+from iadb_helpers.machine.files import write_atomically, write_together
 
 BORDER = 2  # pixels around each digit of a grid, before scaling
 FIGURE_SCALE = 2  # screen pixels a pixel, in figures
 PITCH = (SIZE + BORDER) * FIGURE_SCALE  # from one digit of a figure to the next
 CENTRE = (BORDER + SIZE // 2) * FIGURE_SCALE  # of the first digit
+LARGEST_GIF = 65_535  # pixels a side, by its format
 ROW_HEIGHT = (SIZE + 2 * BORDER) * FIGURE_SCALE  # of a row that is a grid of its own
 
 
@@ -42,26 +45,42 @@ def grid(x: Tensor, columns: int = 8, scale: int = 3) -> Image.Image:
     return picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST)
 
 
+def save_png(x: Tensor, path: str | Path, columns: int = 8, scale: int = 3) -> Path:
+    """Write ``grid`` as a PNG file.
+
+    Raises:
+        ValueError: if x is no batch of 32×32 images.
+        OSError: if it cannot be written; an old file is then intact.
+    """
+    write_atomically(Path(path), _png(grid(x, columns, scale)))
+    return Path(path)
+
+
+def _png(picture: Image.Image) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    return file.getvalue()
+
+
 def save_frames(trajectory: Tensor, folder: str | Path, columns: int = 8, scale: int = 3) -> list[Path]:
     """Write each state of a trajectory as ``frame_000.png``, ``frame_001.png`` …, and return the paths.
 
     Args:
         trajectory: [T + 1, B, 1, 32, 32], as from ``sample(..., trajectory=True)``.
-        folder: made where it is missing; frames of an earlier call are removed first, so none is left between.
+        folder: made where it is missing; frames of an earlier call are replaced, and none of them is left.
         columns, scale: as in ``grid``.
 
     Raises:
         ValueError: if trajectory has another shape.
+        OSError: if one cannot be written; those of an earlier call are then intact.
     """
     _check_trajectory(trajectory)
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.glob("frame_[0-9]*.png"):
+    frames = {folder / f"frame_{t:03d}.png": _png(grid(x, columns, scale)) for t, x in enumerate(trajectory)}
+    write_together(frames)
+    for old in set(folder.glob("frame_[0-9]*.png")) - frames.keys():
         old.unlink()
-    paths = [folder / f"frame_{t:03d}.png" for t in range(len(trajectory))]
-    for path, x in zip(paths, trajectory, strict=True):
-        grid(x, columns, scale).save(path)
-    return paths
+    return list(frames)
 
 
 def save_gif(
@@ -77,14 +96,20 @@ def save_gif(
         seconds: from the first to the last state.
 
     Raises:
-        ValueError: if trajectory has another shape.
+        ValueError: if trajectory has another shape, or a picture of it is larger than a GIF can be.
+        OSError: if it cannot be written; an old file is then intact.
     """
     _check_trajectory(trajectory)
     chosen = np.linspace(0, len(trajectory) - 1, min(frames, len(trajectory))).round().astype(int)
     # 16 greys are enough to see in motion, and noise compresses badly: with 256 the file is twice as large.
     pictures = [grid(trajectory[t], columns, scale).quantize(16) for t in chosen]
     milliseconds = [round(1000 * seconds / len(pictures))] * (len(pictures) - 1) + [1000]
-    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=milliseconds, loop=0, optimize=True)
+    if max(pictures[0].size) > LARGEST_GIF:
+        raise ValueError(f"a GIF has at most {LARGEST_GIF:,} pixels a side, got {pictures[0].size}: use other columns")
+    file = io.BytesIO()
+    more = {"append_images": pictures[1:], "duration": milliseconds}
+    pictures[0].save(file, "GIF", save_all=True, loop=0, optimize=True, **more)
+    write_atomically(Path(path), file.getvalue())
     return Path(path)
 
 

@@ -1,15 +1,15 @@
 """Sampling: from noise to digit along the network's tangents, and back."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from iadb_helpers.blending import Tangent
 from iadb_helpers.checks import check_choice, check_count, check_samples
-from iadb_helpers.machine.device import in_precision
 from iadb_helpers.machine.memory import keep_freed_memory
+from iadb_helpers.machine.threads import Threads
+from iadb_helpers.tangent import Tangent, evaluator
 
 # How each method steps from α = a to b, given D as a function of (x, α) and ``before``, what D was one step earlier
 # and at which α; it returns the new x and D(x, a).
@@ -65,7 +65,8 @@ def sample(
 ) -> Tensor:
     """Deblend in T steps: from x = x₀ at α = 0, x ← x + D(x, α)/T with α = 0, 1/T … (T−1)/T (paper, algorithm 4).
 
-    Deterministic: the same x₀ gives the same result. The process keeps up to 1 GB of freed memory.
+    Deterministic: the same x₀ gives the same result, up to rounding where the number of threads differs (it may change
+    on the way, see ``Threads``). The process keeps up to 1 GB of freed memory.
 
     Args:
         model: D, called as ``model(x, alpha)`` with α of shape [B].
@@ -83,23 +84,27 @@ def sample(
         x at α = 1, [B, ...]; with ``trajectory`` all states, [T + 1, B, ...], the first being x₀.
 
     Raises:
-        ValueError: if steps < 1, a method or schedule has no such name, or x0 is not float, not finite or not of the
-            shape or device that the model takes.
+        ValueError: if steps < 1, a method or schedule has no such name, x0 is not float, not finite or not of the
+            shape or device that the model takes, the model returns another shape, or what it draws is not finite.
+        MemoryError: if a trajectory is larger than the memory.
     """
     _check(model, "x0", x0, steps)
     check_choice("method", method, METHODS)
     check_choice("schedule", schedule, SCHEDULES)
     keep_freed_memory()
-    alphas = [SCHEDULES[schedule](t / steps) for t in range(steps + 1)]
-    tangent, x, before = evaluator(model, precision), x0, None
-    states = [x0]
-    for a, b in _progress(zip(alphas, alphas[1:], strict=False), steps):
-        x, d = METHODS[method](tangent, x, a, b, before)
+    kept = _room(steps + 1, x0) if trajectory else None
+    states = _states(evaluator(model, precision), x0, steps, METHODS[method], SCHEDULES[schedule])
+    return _last(states, steps, x0, kept)
+
+
+def _states(tangent: Tangent, x: Tensor, steps: int, method: Callable, schedule: Callable) -> Iterator[Tensor]:
+    """x after each step."""
+    before = None
+    for t in range(steps):
+        a, b = schedule(t / steps), schedule((t + 1) / steps)
+        x, d = method(tangent, x, a, b, before)
         before = d, a
-        if not trajectory:
-            states.clear()
-        states.append(x)
-    return torch.stack(states) if trajectory else states[-1]
+        yield x
 
 
 @torch.no_grad()
@@ -112,33 +117,40 @@ def invert(model: Tangent, x1: Tensor, steps: int = 128, *, precision: str = "au
     Args, Raises: as ``sample``, with x1 for x0. Returns x₀, shaped like x1.
     """
     _check(model, "x1", x1, steps)
-    tangent, x = evaluator(model, precision), x1
-    for t in _progress(reversed(range(steps)), steps):
+    return _last(_states_backward(evaluator(model, precision), x1, steps), steps, x1)
+
+
+def _states_backward(tangent: Tangent, x: Tensor, steps: int) -> Iterator[Tensor]:
+    for t in reversed(range(steps)):
         x = x - tangent(x, t / steps) / steps
-    return x
+        yield x
 
 
-def _progress(steps: Iterable, total: int) -> Iterable:
-    return tqdm(steps, total=total, unit="step", leave=False, delay=5)  # a bar only where it takes over 5 s
+def _room(states: int, x: Tensor) -> Tensor:
+    """Memory for states shaped like x, claimed before any is computed."""
+    try:
+        return x.new_empty(states, *x.shape)
+    except RuntimeError as error:  # also PyTorch's OutOfMemoryError
+        gigabytes = states * x.numel() * x.element_size() / 1e9
+        raise MemoryError(
+            f"{states:,} states are {gigabytes:,.0f} GB: take fewer steps, or trajectory=False"
+        ) from error
 
 
-def evaluator(model: Tangent, precision: str = "auto") -> Callable[[Tensor, Tensor | float], Tensor]:
-    """D as a function of x and α ([B], or one number for all) that gives a tangent of x's own shape and dtype.
-
-    Raises:
-        ValueError: for an unknown precision; and the function, if the model returns another shape.
-    """
-    evaluate = in_precision(model, precision)
-
-    def tangent(x: Tensor, alpha: Tensor | float) -> Tensor:
-        if not isinstance(alpha, Tensor):
-            alpha = torch.full((len(x),), alpha, dtype=x.dtype, device=x.device)
-        d = evaluate(x, alpha)
-        if d.shape != x.shape:
-            raise ValueError(f"the model must return {list(x.shape)}, shaped like x, got {list(d.shape)}")
-        return d.to(x.dtype)
-
-    return tangent
+def _last(states: Iterable[Tensor], steps: int, x: Tensor, kept: Tensor | None = None) -> Tensor:
+    """Go through states from x; returns the last one, or where there is room, all of them."""
+    if kept is not None:
+        kept[0] = x
+    with Threads(x.device) as threads:
+        # A bar only where it takes over 5 s.
+        bar = tqdm(threads.timed(states), total=steps, unit="step", leave=False, delay=5)
+        for t, x in enumerate(bar, start=1):
+            bar.set_postfix_str(str(threads), refresh=False)
+            if kept is not None:
+                kept[t] = x
+    if not torch.isfinite(x).all():
+        raise ValueError("the model's tangents lead to NaN or infinite values")
+    return x if kept is None else kept
 
 
 def _check(model: Tangent, name: str, x: Tensor, steps: int) -> None:

@@ -14,17 +14,21 @@ from torch.utils.data import Dataset
 
 from iadb_helpers.averaging import Average
 from iadb_helpers.batches import Batch, DrawAlpha, DrawX0, batches, focused_alpha, gaussian_noise, uniform_alpha
-from iadb_helpers.blending import Tangent, mix
+from iadb_helpers.blending import mix
 from iadb_helpers.checkpoints import Checkpoint
-from iadb_helpers.checks import check_count, check_positive
+from iadb_helpers.checks import check_count, check_positive, described
 from iadb_helpers.data import compact_images, to_model_range
 from iadb_helpers.history import History, Recorder
+from iadb_helpers.machine.console import Console
 from iadb_helpers.machine.cuda_graph import GraphReplay
-from iadb_helpers.machine.device import describe, in_precision, on_device, pick_device
+from iadb_helpers.machine.device import describe, on_device, pick_device
 from iadb_helpers.machine.files import display_path
 from iadb_helpers.machine.interrupts import first_interrupt
+from iadb_helpers.machine.locks import reserved
 from iadb_helpers.machine.memory import keep_freed_memory
+from iadb_helpers.machine.threads import Threads
 from iadb_helpers.recipes import REFERENCE, Recipe
+from iadb_helpers.tangent import Tangent, evaluator
 
 Loss = Callable[..., Tensor]  # (D, x0, x1, alpha) -> a number, summed over batch and pixels
 
@@ -44,8 +48,13 @@ def step(model: Tangent, optimizer: torch.optim.Optimizer, loss: Loss, *batch: T
 
     A GPU runs behind the Python code. Reading a value (``.item()``, an ``if``) stops Python until the GPU has caught
     up, and then the GPU idles. So nothing here reads a value, which also lets a CUDA graph record it.
+
+    Raises:
+        ValueError: if the loss is not one number that depends on a network.
     """
     value = loss(model, *batch)
+    if not isinstance(value, Tensor) or value.ndim or not value.requires_grad:
+        raise ValueError(f"loss must return one number (0-d) that depends on the network, got {described(value)}")
     optimizer.zero_grad()
     value.backward()
     optimizer.step()
@@ -102,14 +111,17 @@ def train(
     max_steps: int | None = None,
     max_seconds: float | None = None,
     seed: int = 0,
+    origin: str | None = None,
     checkpoint: str | Path | None = None,
     resume: bool = False,
 ) -> History:
     """Train a deblending network in place (paper, algorithm 3, with the difference x₁ − x₀ as the target).
 
-    Shows a progress bar with the loss per pixel and images/s. An interrupt (Ctrl-C, the stop button) takes effect
-    after the current step: the checkpoint is written, and the history so far is returned. Whenever a history is
-    returned, the model has the averaged weights, if the recipe averages. The process keeps up to 1 GB of freed memory.
+    Shows a progress bar with the loss per pixel and images/s. An interrupt (Ctrl-C, the stop button, a closed pipe)
+    takes effect after the current step: the checkpoint is written, and the history so far is returned; SIGTERM and
+    SIGHUP then end the process. Whenever a history is returned, the model has the averaged weights, if the recipe
+    averages. For as long as it goes on, the number of threads follows what else the machine does (``Threads``); the
+    process keeps up to 1 GB of freed memory.
 
     Args:
         model: D, called as ``model(x_alpha, alpha)``.
@@ -130,16 +142,22 @@ def train(
             planned for all steps, and has then not reached its end.
         seed: fixes the order of the images, the noise and α. Call ``torch.manual_seed`` before you build the model to
             fix its first weights.
-        checkpoint: a file that is replaced after every period, at the end and on interruption.
-        resume: continue from that file where there is one, to the same losses as if never stopped. Loss,
-            ``draw_x0`` and ``draw_alpha`` must have the same names as before; two lambdas cannot be told apart.
+        origin: what the first weights are, where they are not random: any text, such as the SHA-256 of their file.
+        checkpoint: a file that is replaced after every period, at the end and on interruption. It is tried before the
+            first step, and until the last one no other process can train into it.
+        resume: continue from that file where there is one, to the same losses as if never stopped: to the last bit
+            where the number of threads is the same and stays so (``IADB_THREADS``), else up to rounding. Seed, origin,
+            recipe and number of images must be the same as before; so must the names of loss, ``draw_x0`` and
+            ``draw_alpha`` (two lambdas cannot be told apart).
 
     Returns:
         A ``History``; ``.losses`` holds every step since the very first, resumed or not.
 
     Raises:
         ValueError: for fewer images than one batch, a setting out of its range, images that are not finite floats, an
-            absent device, or a checkpoint of another network or of another training.
+            absent device, a model, loss or drawing function that returns another shape, or a checkpoint that is
+            damaged, of another network, of another training, or in use by another process.
+        OSError: if the checkpoint cannot be written there.
         FloatingPointError: when a loss or weight is no longer finite; says the step. The checkpoint, if any, is the
             last good one.
         RuntimeError: when the GPU's memory does not suffice; says what to change.
@@ -148,47 +166,54 @@ def train(
     recipe = replace(recipe, **{name: value for name, value in given.items() if value is not None})
     _check_settings(dataset, recipe, max_steps, max_seconds, checkpoint, resume)
     draw_alpha = draw_alpha or (focused_alpha if recipe.focused else uniform_alpha)
-    network = in_precision(model, precision)
+    network = evaluator(model, precision)
     device = pick_device(device)
     path = Path(checkpoint) if checkpoint else None
     keep_freed_memory()
     try:
-        images = compact_images(dataset).to(device)
-        model.to(device).train()
-        optimizer, average = fused_adam(model, device), Average(model, recipe.average)
-        generator = Generator(device).manual_seed(seed)
-        steps_a_period = len(images) // recipe.batch_size
-        history = History(steps=min(recipe.periods * steps_a_period, max_steps or sys.maxsize))
-        settings = {"recipe": asdict(recipe), "seed": seed, "images": len(images), "steps": history.steps}
-        settings |= {"loss": _name(loss), "draw_x0": _name(draw_x0), "draw_alpha": _name(draw_alpha)}
-        file = Checkpoint(path, model, average, optimizer, generator, settings) if path else None
-        if resume and file and file.path.is_file():
-            history.losses = file.restore()
-        first_step = len(history.losses)
-        print(
-            f"Training on {describe(device)}: {len(images):,} images, recipe {recipe.name!r}, "
-            f"batch {recipe.batch_size}, learning rate {recipe.learning_rate:g}, "
-            f"steps {first_step:,} to {history.steps:,}"
-        )
-        rate_at = partial(recipe.rate_at, steps=history.steps)
-        stream = batches(images, recipe.batch_size, seed, generator, first_step, draw_x0, draw_alpha)
-        stream = islice(stream, max(0, history.steps - first_step))  # fewer may be asked for than were done
-        if first_step < history.steps:
-            set_learning_rate(optimizer, rate_at(first_step))
-        recorder = Recorder(history, recipe.batch_size, to_model_range(images[:1]).numel(), rate_at)
-        with recorder.bar, first_interrupt() as interrupted, on_device(device):
-            for value in training_loop(network, optimizer, stream, loss):
-                recorder.add(value)
-                average.update(recorder.step)
-                if recorder.should_stop(interrupted, max_seconds):
-                    break
-                set_learning_rate(optimizer, rate_at(recorder.step))
-                if recorder.step % steps_a_period == 0:
+        with reserved(path):
+            images = compact_images(dataset).to(device)
+            model.to(device).train()
+            optimizer, average = fused_adam(model, device), Average(model, recipe.average)
+            generator = Generator(device).manual_seed(seed)
+            steps_a_period = len(images) // recipe.batch_size
+            history = History(steps=min(recipe.periods * steps_a_period, max_steps or sys.maxsize))
+            settings = {"recipe": asdict(recipe), "seed": seed, "origin": origin, "images": len(images)}
+            settings |= {"steps": history.steps}
+            settings |= {"loss": _name(loss), "draw_x0": _name(draw_x0), "draw_alpha": _name(draw_alpha)}
+            file = Checkpoint(path, model, average, optimizer, generator, settings) if path else None
+            if resume and file and file.path.is_file():
+                history.losses = file.restore()
+            first_step = len(history.losses)
+            rate_at = partial(recipe.rate_at, steps=history.steps)
+            stream = batches(images, recipe.batch_size, seed, generator, first_step, draw_x0, draw_alpha)
+            stream = islice(stream, max(0, history.steps - first_step))  # fewer may be asked for than were done
+            if first_step < history.steps:
+                set_learning_rate(optimizer, rate_at(first_step))
+            with first_interrupt() as interrupted, Threads(device) as threads, on_device(device):
+                console = Console(lost=interrupted.set)
+                console.say(
+                    f"Training on {describe(device)}: {len(images):,} images, recipe {recipe.name!r}, "
+                    f"batch {recipe.batch_size}, learning rate {recipe.learning_rate:g}, "
+                    f"steps {first_step:,} to {history.steps:,}"
+                )
+                values = to_model_range(images[:1]).numel()
+                recorder = Recorder(history, recipe.batch_size, values, rate_at, console, threads)
+                with recorder.bar:
+                    for value in threads.timed(training_loop(network, optimizer, stream, loss)):
+                        recorder.add(value)
+                        average.update(recorder.step)
+                        if recorder.should_stop(interrupted, max_seconds):
+                            break
+                        set_learning_rate(optimizer, rate_at(recorder.step))
+                        if recorder.step % steps_a_period == 0:
+                            _check_and_save(model, recorder, file)
+                if recorder.step > first_step:
                     _check_and_save(model, recorder, file)
-        if recorder.step > first_step:
-            _check_and_save(model, recorder, file)
-        average.apply()  # only now: the checkpoint needs the weights that the next step starts from
-        stopped = history.interrupted or history.out_of_time
+                average.apply()  # only now: the checkpoint needs the weights that the next step starts from
+                stopped = history.interrupted or history.out_of_time
+                go_on = f"; resume=True continues from {display_path(path)}" if path and stopped else ""
+                console.say(recorder.last_line() + go_on)
     except torch.OutOfMemoryError as error:
         raise RuntimeError(
             f"the GPU's memory does not suffice for batches of {recipe.batch_size}: "
@@ -200,7 +225,6 @@ def train(
         raise
     finally:
         model.eval()
-    print(recorder.last_line() + (f"; resume=True continues from {display_path(path)}" if path and stopped else ""))
     return history
 
 

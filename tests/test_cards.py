@@ -12,15 +12,14 @@ from iadb_helpers.machine.device import describe_machine
 from iadb_helpers.machine.tensor_files import sha256
 from iadb_helpers.recipes import Recipe
 from iadb_helpers.weights import cards, read_card, training_card
-from iadb_helpers.weights.cards import check_sum, write_card
+from iadb_helpers.weights.cards import card_bytes, card_path, check_card, check_sum
 
 CPU = torch.device("cpu")
 
 
 def test_a_card_lies_beside_its_file_with_the_sum_and_for_people_to_read(tmp_path):
     path = tmp_path / "w.safetensors"
-    path.write_bytes(b"weights")
-    write_card(path, {"seed": 3, "machine": "2 × CPU"})
+    card_path(path).write_bytes(card_bytes({"seed": 3, "machine": "2 × CPU"}, b"weights"))
     expected = {"seed": 3, "machine": "2 × CPU", "sha256": hashlib.sha256(b"weights").hexdigest()}
     assert read_card(path) == expected == json.loads((tmp_path / "w.json").read_text(encoding="utf-8"))
     assert "2 × CPU" in (tmp_path / "w.json").read_text(encoding="utf-8")
@@ -32,6 +31,26 @@ def test_only_the_file_that_a_card_describes_passes(tmp_path):
     check_sum(path, sha256(path))
     with pytest.raises(ValueError, match=re.escape(f"{path} is damaged")):
         check_sum(path, "0" * 64)
+
+
+@pytest.mark.parametrize(
+    ("content", "error", "said"),
+    [
+        (None, FileNotFoundError, "w.json is missing"),
+        (b"{", ValueError, "w.json is no card"),
+        (b"\xff", ValueError, "w.json is no card"),
+        (b"[" * 100_000, ValueError, "w.json is no card"),
+        (b"[]", ValueError, "w.json is no card"),
+        (b"{}", ValueError, "w.json has no entry sha256"),
+    ],
+)
+def test_a_card_that_is_none_is_named(tmp_path, content, error, said):
+    path = tmp_path / "w.safetensors"
+    path.write_bytes(b"weights")
+    if content is not None:
+        card_path(path).write_bytes(content)
+    with pytest.raises(error, match=said):
+        check_card(path)
 
 
 def test_a_file_is_read_for_its_sum_once_until_it_changes(tmp_path, monkeypatch):

@@ -7,7 +7,8 @@ import torch
 
 from iadb_helpers import sample
 from iadb_helpers.machine import memory
-from iadb_helpers.sampling import evaluator, invert
+from iadb_helpers.sampling import invert
+from iadb_helpers.tangent import evaluator
 
 
 def test_freed_memory_is_kept_where_the_c_library_can_be_told(monkeypatch):

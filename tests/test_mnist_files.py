@@ -345,10 +345,8 @@ def test_a_slow_server_is_waited_for_as_long_as_bytes_come(serve, tmp_path, monk
 def test_what_came_is_checked_once_more(tmp_path, monkeypatch):
     # An MD5 that was let through, or a disk that lost a byte while unpacking: only the SHA-256 can tell.
     def pretend(self, root, download):
-        raw = Path(root) / "MNIST" / "raw"
-        raw.mkdir(parents=True)
         for name in MNIST_SHA256:
-            (raw / name).write_bytes(b"no digits")
+            (Path(root) / "MNIST" / "raw" / name).write_bytes(b"no digits")
 
     monkeypatch.setattr(MNIST, "__init__", pretend)
     with pytest.raises(ConnectionError, match=f"after the download .*{IMAGES} is damaged, .*{TEST_LABELS} is damaged"):

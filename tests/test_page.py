@@ -37,14 +37,18 @@ def test_page_command_writes_a_page_of_the_weights_given(tmp_path, monkeypatch, 
     assert payload(expected, ("x1_hat",))["panels"][0]["ends"] in text
 
 
-@pytest.mark.parametrize(
-    ("arguments", "said"), [(["--weights", "nowhere.safetensors"], "no weights at"), (["--digits", "99"], "1 to 64")]
-)
-def test_page_command_names_what_is_wrong(tmp_path, monkeypatch, capsys, arguments, said):
-    monkeypatch.setattr(page_module, "MAX_STEPS", 2)
-    assert main(["page", str(tmp_path / "out.html"), *arguments]) == 1
-    assert said in capsys.readouterr().err
-    assert not (tmp_path / "out.html").exists()
+def test_page_command_names_what_is_wrong(tmp_path, capsys):
+    (tmp_path / "folder").mkdir()
+    for out, more, said in (
+        ("out.html", ["--weights", "nowhere.safetensors"], "no weights at"),
+        ("folder", [], f"could not write {tmp_path / 'folder'} (Is a directory)"),
+    ):
+        assert main(["page", str(tmp_path / out), *more]) == 1
+        assert said in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["page", str(tmp_path / "out.html"), "--digits", "99"])
+    assert "1 to 64" in capsys.readouterr().err
+    assert [each.name for each in tmp_path.iterdir()] == ["folder"]
 
 
 def test_the_packages_own_command_writes_the_same_page(tmp_path, monkeypatch):

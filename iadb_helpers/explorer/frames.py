@@ -5,11 +5,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from iadb_helpers.blending import Tangent, blend, deblend
+from iadb_helpers.blending import blend, deblend
 from iadb_helpers.checks import checked_alpha
 from iadb_helpers.data import SIZE, check_images
 from iadb_helpers.explorer.captions import caption_of_a_blend, caption_of_a_jump, caption_on_the_path
-from iadb_helpers.sampling import evaluator, sample
+from iadb_helpers.sampling import sample
+from iadb_helpers.tangent import Tangent, evaluator
 
 MAX_DIGITS = 64  # that a slider shows at once
 MAX_FRAMES = 33  # moments along a trajectory: α in steps of 1/32 for every T that 32 divides

@@ -4,10 +4,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from iadb_helpers.blending import Tangent
 from iadb_helpers.data import load_mnist
 from iadb_helpers.explorer.fragment import PANELS, SCRIPT, STYLE, payload, scrubber
 from iadb_helpers.explorer.frames import Frames, blending_frames, deblending_frames, draw_noise, jump_frames
+from iadb_helpers.tangent import Tangent
 from iadb_helpers.weights.shelf import load_pretrained
 
 MAX_STEPS = 128

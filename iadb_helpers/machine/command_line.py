@@ -1,8 +1,14 @@
 """A command line whose mistakes end in one sentence and an exit status, never in a traceback."""
 
 import argparse
+import io
+import os
 import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+
+ERRORS = (ValueError, OSError, RuntimeError, FloatingPointError, MemoryError, ModuleNotFoundError)
 
 
 def subcommands(prog: str, description: str) -> tuple[argparse.ArgumentParser, Any]:
@@ -11,18 +17,62 @@ def subcommands(prog: str, description: str) -> tuple[argparse.ArgumentParser, A
     return parser, parser.add_subparsers(required=True, metavar="COMMAND")
 
 
-def whole_number(text: str) -> int:
-    """A number of things, from 1 up: a type for an argument."""
-    if not (text.isdecimal() and int(text) > 0):
-        raise argparse.ArgumentTypeError(f"must be a whole number from 1 up, got {text!r}")
-    return int(text)
+def whole_number(at_most: int) -> Callable[[str], int]:
+    """A number from 1 to ``at_most``: a type for an argument."""
+
+    def number(text: str) -> int:
+        if not (text.isascii() and text.isdecimal() and len(text) < 20 and 1 <= int(text) <= at_most):
+            raise argparse.ArgumentTypeError(f"must be a whole number from 1 to {at_most:,}, got {text!r}")
+        return int(text)
+
+    return number
+
+
+def seed(text: str) -> int:
+    """A number that a generator takes: a type for an argument."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = -1
+    if not 0 <= number < 2**63:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 0 to 2^63 − 1, got {text!r}")
+    return number
+
+
+def path(text: str) -> Path:
+    """A path, also one whose ``~`` the shell has left alone (``--out=~/x``): a type for an argument."""
+    if not text:
+        raise argparse.ArgumentTypeError("must not be empty")
+    return Path(text).expanduser()
+
+
+def weights_file(text: str) -> Path:
+    """A path of weights to write: a type for an argument."""
+    file = path(text)
+    if file.suffix != ".safetensors":  # the card lies beside it, and ends in .json
+        raise argparse.ArgumentTypeError(f"must end in .safetensors, got {text!r}")
+    return file
 
 
 def run(parser: argparse.ArgumentParser, arguments: list[str] | None) -> int:
-    """Parse the arguments (None: the process's own) and run their command; returns the exit status."""
+    """Parse the arguments (None: the process's own) and run their command; returns the exit status.
+
+    Changes the whole process: what standard output and error cannot encode is from now on written as an escape.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # and none that somebody has put in its place
+            stream.reconfigure(errors="backslashreplace")
     try:
         args = parser.parse_args(arguments)
-        return args.run(args)
-    except (ValueError, OSError, RuntimeError, FloatingPointError, ModuleNotFoundError) as error:
+        status = args.run(args)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # whoever read the output (head, less) has ended; nobody is there to be told
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # else Python would complain of it at its own end
+        return 1
+    except ERRORS as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130

@@ -1,19 +1,32 @@
-"""Where files lie, and how one is replaced without ever being half there."""
+"""Where files lie, and how they are replaced without ever being half there."""
 
 import contextlib
+import errno
+import glob
 import os
-import tempfile
+import secrets
+import time
 from pathlib import Path
 
 _PARENT = Path(__file__).resolve().parents[2]
 # Notebook kernels start in the notebook's folder, so files are found from the checkout and never from the
 # working directory. A copy installed into site-packages has no checkout, and falls back to where it is run.
 ROOT = _PARENT if (_PARENT / "pyproject.toml").is_file() else Path.cwd()
+LEFT_BEHIND = 60.0  # seconds after which a temporary file belongs to a process that was killed: writing takes one
+
+
+def path_setting(variable: str, default: Path) -> Path:
+    """The path in an environment variable, else a default.
+
+    One rule for all of them, so that a notebook and a command mean the same folder wherever they were started: a
+    relative path counts from the checkout, and ``~`` is the home folder.
+    """
+    return ROOT / Path(os.environ.get(variable) or default).expanduser()
 
 
 def results_dir() -> Path:
     """Where pictures, weights and checkpoints go: ``IADB_RESULTS`` if set, else ``results/`` of the checkout."""
-    folder = Path(os.environ.get("IADB_RESULTS") or ROOT / "results")
+    folder = path_setting("IADB_RESULTS", ROOT / "results")
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
@@ -21,7 +34,19 @@ def results_dir() -> Path:
 def display_path(path: Path) -> str:
     """A path as a reader should see it: from the checkout where it lies inside, else whole."""
     path = Path(path).resolve()
-    return path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else str(path)
+    shown = path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else str(path)
+    return shown.encode("utf-8", "backslashreplace").decode()  # a name on disk may be no text at all
+
+
+def check_writable(*paths: Path) -> None:
+    """Try now what ``write_atomically`` will do later, so that no work is done for a file that cannot be written.
+
+    Raises:
+        OSError: if one of them cannot be written; says why.
+    """
+    for path in paths:
+        with _told(path):
+            _temporary(_target(path), b"").unlink()
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -30,18 +55,73 @@ def write_atomically(path: Path, content: bytes) -> None:
     Raises:
         OSError: if it cannot be written; what stood at ``path`` is then intact.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    write_together({path: content})
+
+
+def write_together(contents: dict[Path, bytes]) -> None:
+    """``write_atomically`` for files that belong together: none gets its name before all lie whole on the disk.
+
+    A link is followed, and a file that is replaced keeps its permissions; a new one has the usual ones (the umask's).
+
+    Raises:
+        OSError: if one cannot be written; what stood there is then intact.
+    """
+    written: dict[Path, Path] = {}
     try:
-        with os.fdopen(handle, "wb") as file:
+        for path, content in contents.items():
+            with _told(path):
+                target = _target(path)
+                written[target] = _temporary(target, content)
+        for target, temporary in written.items():
+            with _told(target):
+                os.replace(temporary, target)
+    finally:  # also after Ctrl-C
+        for temporary in written.values():
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _told(path: Path):
+    """Makes the system's reason a sentence that names the file."""
+    try:
+        yield
+    except (OSError, ValueError) as error:  # ValueError: a name with a null byte
+        reason = getattr(error, "strerror", None) or str(error)
+        shown = str(path).encode("utf-8", "backslashreplace").decode()
+        with contextlib.suppress(OSError, ValueError):
+            shown = display_path(path)
+        number = getattr(error, "errno", None) or errno.EINVAL
+        raise OSError(number, f"could not write {shown} ({reason}); what stood there is intact") from error
+
+
+def _target(path: Path) -> Path:
+    """The file that a path means, with its folder made."""
+    target = Path(path).resolve()
+    if target.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if target.exists() and not target.is_file():  # os.replace would put a file in the place of /dev/null
+        raise OSError(errno.EINVAL, "it is no ordinary file")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return target
+
+
+def _temporary(target: Path, content: bytes) -> Path:
+    """A new file beside the target, with the content safely on the disk; what killed writers left there goes."""
+    for left in target.parent.glob(f".{glob.escape(target.name)}.????????.part"):
+        with contextlib.suppress(OSError):
+            if time.time() - left.stat().st_mtime > LEFT_BEHIND:
+                left.unlink()
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    try:
+        with temporary.open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())  # else a power cut could leave the new name on an empty file
-        os.chmod(temporary, 0o644)  # mkstemp's files are private; what replaces a file should be readable like it
-        os.replace(temporary, path)
-    except OSError as error:
+        if target.exists():
+            temporary.chmod(target.stat().st_mode & 0o777)
+    except BaseException:
         with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise OSError(
-            error.errno, f"could not write {display_path(path)} ({error.strerror}); what stood there is intact"
-        ) from error
+            temporary.unlink(missing_ok=True)
+        raise
+    return temporary

