@@ -1,6 +1,7 @@
 """What the benchmarks share: timing, also in processes of their own, and the results file."""
 
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -10,11 +11,15 @@ from pathlib import Path
 
 import torch
 
+from iadb_helpers.evaluation.measured import MEASURED
 from iadb_helpers.machine.device import describe_machine, pick_device
-from iadb_helpers.machine.files import ROOT, write_atomically
+from iadb_helpers.machine.files import ROOT, write_together
 
+SHOWN = ("trials on 30,000 digits", "quality of 2,000", "long training", "guidance")  # in lessons
 RESULTS = Path(__file__).with_name("results.json")
 DEVICE = pick_device()
+# Figures of one number of threads; where it is fixed, ``train`` and ``sample`` try no other.
+os.environ.setdefault("IADB_THREADS", str(torch.get_num_threads()))
 
 
 def seconds(function: Callable[[], object]) -> float:
@@ -50,8 +55,19 @@ def record(benchmark: str, section: dict) -> None:
     machine = describe_machine(DEVICE)
     section = {"torch": torch.__version__, **section}
     results.setdefault(benchmark, {})[machine] = section
-    write_atomically(RESULTS, (json.dumps(results, indent=1, ensure_ascii=False) + "\n").encode())
+    write_together({RESULTS: as_json(results), MEASURED: as_json(shown(results))})
     print(f"{benchmark} on {machine}:\n{json.dumps(section, indent=1, ensure_ascii=False)}")
+
+
+def as_json(values: dict) -> bytes:
+    return (json.dumps(values, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def shown(results: dict) -> dict:
+    """What the lessons show of all results, each from the first machine that has it."""
+    return {
+        name: {"machine": (of := next(iter(results[name])))} | results[name][of] for name in SHOWN if name in results
+    }
 
 
 def read() -> dict:

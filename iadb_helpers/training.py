@@ -23,7 +23,7 @@ from iadb_helpers.machine.console import Console
 from iadb_helpers.machine.cuda_graph import GraphReplay
 from iadb_helpers.machine.device import describe, on_device, pick_device
 from iadb_helpers.machine.files import display_path
-from iadb_helpers.machine.interrupts import first_interrupt
+from iadb_helpers.machine.interrupts import Interrupt
 from iadb_helpers.machine.locks import reserved
 from iadb_helpers.machine.memory import keep_freed_memory
 from iadb_helpers.machine.threads import Threads
@@ -48,13 +48,8 @@ def step(model: Tangent, optimizer: torch.optim.Optimizer, loss: Loss, *batch: T
 
     A GPU runs behind the Python code. Reading a value (``.item()``, an ``if``) stops Python until the GPU has caught
     up, and then the GPU idles. So nothing here reads a value, which also lets a CUDA graph record it.
-
-    Raises:
-        ValueError: if the loss is not one number that depends on a network.
     """
     value = loss(model, *batch)
-    if not isinstance(value, Tensor) or value.ndim or not value.requires_grad:
-        raise ValueError(f"loss must return one number (0-d) that depends on the network, got {described(value)}")
     optimizer.zero_grad()
     value.backward()
     optimizer.step()
@@ -168,7 +163,7 @@ def train(
     draw_alpha = draw_alpha or (focused_alpha if recipe.focused else uniform_alpha)
     network = evaluator(model, precision)
     device = pick_device(device)
-    path = Path(checkpoint) if checkpoint else None
+    path, interrupted = Path(checkpoint) if checkpoint else None, Interrupt()
     keep_freed_memory()
     try:
         with reserved(path):
@@ -190,7 +185,7 @@ def train(
             stream = islice(stream, max(0, history.steps - first_step))  # fewer may be asked for than were done
             if first_step < history.steps:
                 set_learning_rate(optimizer, rate_at(first_step))
-            with first_interrupt() as interrupted, Threads(device) as threads, on_device(device):
+            with interrupted, Threads(device) as threads, on_device(device):
                 console = Console(lost=interrupted.set)
                 console.say(
                     f"Training on {describe(device)}: {len(images):,} images, recipe {recipe.name!r}, "
@@ -200,7 +195,7 @@ def train(
                 values = to_model_range(images[:1]).numel()
                 recorder = Recorder(history, recipe.batch_size, values, rate_at, console, threads)
                 with recorder.bar:
-                    for value in threads.timed(training_loop(network, optimizer, stream, loss)):
+                    for value in threads.timed(training_loop(network, optimizer, stream, partial(_one_number, loss))):
                         recorder.add(value)
                         average.update(recorder.step)
                         if recorder.should_stop(interrupted, max_seconds):
@@ -225,6 +220,7 @@ def train(
         raise
     finally:
         model.eval()
+        interrupted.pass_on()
     return history
 
 
@@ -237,6 +233,14 @@ def _check_settings(dataset, recipe: Recipe, max_steps, max_seconds, checkpoint,
         raise ValueError(f"{len(dataset)} images are fewer than one batch of {recipe.batch_size}")
     if resume and checkpoint is None:
         raise ValueError("resume=True needs checkpoint=, the file to continue from")
+
+
+def _one_number(loss: Loss, *arguments) -> Tensor:
+    """What a loss returns, if a step can go down it."""
+    value = loss(*arguments)
+    if not isinstance(value, Tensor) or value.ndim or not value.requires_grad:
+        raise ValueError(f"loss must return one number (0-d) that depends on the network, got {described(value)}")
+    return value
 
 
 def _name(function: Callable) -> str:

@@ -6,6 +6,7 @@ from statistics import NormalDist
 
 import pytest
 import torch
+from faults import naming
 
 from iadb_helpers.batches import CENTRE, EVEN_SHARE, WIDTH, batches, focused_alpha
 
@@ -185,3 +186,22 @@ def test_focused_alpha_stays_within_its_range_at_the_edges_of_what_is_drawn(monk
     monkeypatch.setattr("iadb_helpers.batches.uniform_alpha", lambda count, generator: torch.full((count,), edge))
     alpha = focused_alpha(10, generator())
     assert torch.isfinite(alpha).all() and alpha.min() >= 0 and alpha.max() <= 1
+
+
+def test_images_that_do_not_fill_a_batch_are_named():
+    with pytest.raises(ValueError, match=naming("3 images", "4")):
+        next(batches_of(3, 4))
+
+
+@pytest.mark.parametrize(
+    ("draw", "told"),
+    [
+        ({"draw_x0": lambda x1, g: torch.zeros(1, 1, 2, 2)}, naming("draw_x0", "[4, 1, 32, 32]", "[1, 1, 2, 2]")),
+        ({"draw_x0": lambda x1, g: 0.0}, naming("draw_x0", "float")),
+        ({"draw_alpha": lambda n, g: torch.rand(n, 1)}, naming("draw_alpha", "[4]", "[4, 1]")),
+        ({"draw_alpha": lambda n, g: torch.tensor(0.5)}, naming("draw_alpha", "[4]", "[]")),
+    ],
+)
+def test_what_is_drawn_in_another_shape_is_not_stretched_to_fit(draw, told):
+    with pytest.raises(ValueError, match=told):
+        next(batches_of(**draw))

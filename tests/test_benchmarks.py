@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+from faults import naming
 from torch.utils.data import Subset
 
 from benchmarks import report
@@ -12,6 +13,7 @@ from benchmarks.trials import transported_noise, weighted_loss
 from iadb_helpers import UNet, sample
 from iadb_helpers.batches import gaussian_noise
 from iadb_helpers.data import to_model_range
+from iadb_helpers.evaluation import measured
 from iadb_helpers.machine.device import describe_machine
 from iadb_helpers.training import deblending_loss
 from iadb_helpers.weights.shelf import SHIPPED_WEIGHTS
@@ -73,13 +75,30 @@ def test_the_weighted_loss_counts_small_alpha_more():
 
 def test_a_section_is_kept_by_benchmark_and_machine(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(report, "RESULTS", tmp_path / "results.json")
+    monkeypatch.setattr(report, "MEASURED", tmp_path / "measured.json")
     report.record("one", {"value": 1})
     report.record("two", {"value": 2})
     report.record("one", {"value": 3})
-    written = json.loads((tmp_path / "results.json").read_text())
+    written = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
     assert [list(sections.values())[0]["value"] for sections in written.values()] == [3, 2]
     assert list(written["one"]) == list(written["two"]) == [describe_machine(report.DEVICE)]
     assert '"value": 3' in capsys.readouterr().out
+
+
+def test_what_lessons_show_ships_as_the_first_machine_gave_it(tmp_path, monkeypatch, results):
+    assert {name: measured(name) for name in report.SHOWN} == report.shown(results)  # as stored
+    name = report.SHOWN[0]
+    monkeypatch.setattr(report, "RESULTS", tmp_path / "results.json")
+    monkeypatch.setattr(report, "MEASURED", tmp_path / "measured.json")
+    (tmp_path / "results.json").write_text(json.dumps({name: {"a GPU": {"value": 1}}}), encoding="utf-8")
+    report.record(name, {"value": 2})
+    shown = json.loads((tmp_path / "measured.json").read_text(encoding="utf-8"))
+    assert shown == {name: {"machine": "a GPU", "value": 1}}
+
+
+def test_a_benchmark_that_no_lesson_shows_is_named():
+    with pytest.raises(ValueError, match=naming("benchmark", "guidance", "training")):
+        measured("training")
 
 
 def test_spread_is_median_least_and_greatest():

@@ -12,7 +12,7 @@ from iadb_helpers.machine.device import describe_machine
 from iadb_helpers.machine.tensor_files import sha256
 from iadb_helpers.recipes import Recipe
 from iadb_helpers.weights import cards, read_card, training_card
-from iadb_helpers.weights.cards import card_bytes, card_path, check_card, check_sum
+from iadb_helpers.weights.cards import card_bytes, card_path, check_card, check_sum, provenance
 
 CPU = torch.device("cpu")
 
@@ -99,3 +99,13 @@ def test_a_card_is_plain_json_that_says_how_the_weights_came_about(digits):
     assert made["machine"] == describe_machine(CPU) and made["torch"] == torch.__version__
     assert re.fullmatch(r"20\d\d-[01]\d-[0-3]\d", made["date"])
     assert made["final_loss_per_pixel"] == 0.33333 and made["losses_of_10_steps"] == [0.3333]  # rounded for readers
+
+
+def test_provenance_is_told_with_and_without_a_card(tmp_path):
+    path = tmp_path / "w.safetensors"
+    path.write_bytes(b"weights")
+    first = [str(path), f"SHA-256 {sha256(path)}, recipe"]
+    assert provenance(path) == "\n".join(first) + " unknown, because it has no card"
+    for card, recipe in (({"recipe": {"name": "mine"}}, "mine"), ({}, "unknown")):
+        card_path(path).write_bytes(card_bytes(card, b"weights"))
+        assert provenance(path) == "\n".join(first) + f" {recipe}"

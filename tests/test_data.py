@@ -357,3 +357,15 @@ def test_images_with_a_value_that_is_not_finite(gather, value):
     images[2, 0, 31, 31] = value
     with pytest.raises(ValueError, match=naming("the dataset", "NaN")):
         gather(TensorDataset(images, torch.zeros(3)))
+
+
+def test_a_data_set_of_images_alone_is_told_what_is_missing():
+    class Alone(torch.utils.data.Dataset):
+        def __len__(self):
+            return 3
+
+        def __getitem__(self, i):
+            return torch.zeros(1, 32, 32)
+
+    with pytest.raises(ValueError, match=naming("the dataset must give pairs (image, label)")):
+        compact_images(Alone())

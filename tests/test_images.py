@@ -8,9 +8,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
-from faults import naming
+from faults import full_disk, naming
 from PIL import Image
 
+from iadb_helpers import images
 from iadb_helpers.images import grid, save_frames, save_gif, show_grid, show_strip
 
 BORDER = 128  # the grey of 0.5
@@ -256,3 +257,35 @@ def test_show_strip_of_one_column(greys):
 def test_show_strip_with_a_row_that_does_not_fit(greys):
     with pytest.raises(ValueError, match="'short'.* 2 .* 3 "):
         show_strip({"long": greys[:3], "short": greys[:2]}, ["0", "½", "1"], "Two rows")
+
+
+# --- a full disk ---
+
+
+@pytest.mark.parametrize("save", [images.save_gif, lambda x, path: images.save_png(x[0], path)], ids=["gif", "png"])
+def test_a_full_disk_leaves_the_old_picture_and_nothing_else(trajectory, tmp_path, save):
+    (tmp_path / "picture").write_bytes(b"old")
+    with full_disk(16), pytest.raises(OSError, match="could not write .*picture"):
+        save(trajectory, tmp_path / "picture")
+    assert [each.read_bytes() for each in tmp_path.iterdir()] == [b"old"]
+
+
+def test_a_full_disk_leaves_all_the_old_frames(trajectory, tmp_path):
+    save_frames(trajectory, tmp_path)
+    before = {each.name: each.read_bytes() for each in tmp_path.iterdir()}
+    with full_disk(16), pytest.raises(OSError, match="could not write .*frame_000.png"):
+        save_frames(trajectory.flip(0), tmp_path)
+    assert {each.name: each.read_bytes() for each in tmp_path.iterdir()} == before
+
+
+def test_a_picture_larger_than_a_gif_can_be_is_refused(tmp_path):
+    many = torch.zeros(2, 2000, 1, 32, 32)
+    with pytest.raises(ValueError, match="a GIF has at most 65,535 pixels a side"):
+        save_gif(many, tmp_path / "g.gif", columns=1)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_png_is_the_grid(greys, tmp_path):
+    x = model_range(greys)
+    path = images.save_png(x, tmp_path / "new" / "g.png", columns=3, scale=2)
+    assert np.array_equal(np.asarray(Image.open(path)), np.asarray(grid(x, 3, 2)))

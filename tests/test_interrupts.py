@@ -5,11 +5,11 @@ import threading
 
 import pytest
 
-from iadb_helpers.machine.interrupts import first_interrupt
+from iadb_helpers.machine.interrupts import Interrupt
 
 
 def test_the_first_interrupt_sets_the_event_and_the_second_interrupts(interruptible):
-    with first_interrupt() as event:
+    with Interrupt() as event:
         assert not event.is_set()
         signal.raise_signal(signal.SIGINT)  # no KeyboardInterrupt
         assert event.is_set()
@@ -19,13 +19,13 @@ def test_the_first_interrupt_sets_the_event_and_the_second_interrupts(interrupti
 
 
 def test_the_handler_is_put_back_without_an_interrupt(interruptible):
-    with first_interrupt() as event:
+    with Interrupt() as event:
         assert signal.getsignal(signal.SIGINT) is not signal.default_int_handler
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler and not event.is_set()
 
 
 def test_the_handler_is_put_back_after_an_error(interruptible):
-    with pytest.raises(RuntimeError, match="diverged"), first_interrupt():
+    with pytest.raises(RuntimeError, match="diverged"), Interrupt():
         raise RuntimeError("diverged")
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
@@ -34,10 +34,57 @@ def test_beside_the_main_thread_there_is_an_event_and_no_handler(interruptible):
     events = []
 
     def run():
-        with first_interrupt() as event:
-            events.append((type(event), event.is_set(), signal.getsignal(signal.SIGINT)))
+        with Interrupt() as event:
+            events.append((event.is_set(), signal.getsignal(signal.SIGINT)))
 
     thread = threading.Thread(target=run)
     thread.start()
     thread.join()
-    assert events == [(threading.Event, False, signal.default_int_handler)]
+    assert events == [(False, signal.default_int_handler)]
+
+
+@pytest.fixture
+def handled():
+    """Handlers of SIGTERM and SIGHUP that only take a note."""
+    notes, before = [], {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    for number in before:
+        signal.signal(number, lambda number, _: notes.append(number))
+    yield notes
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_to_end_waits_until_it_is_passed_on_and_then_acts_as_ever(handled, number):
+    with Interrupt() as event:
+        signal.raise_signal(number)
+        assert event.is_set() and handled == []
+    assert handled == []
+    event.pass_on()
+    assert handled == [number]
+
+
+def test_ctrl_c_is_not_passed_on(interruptible):
+    with Interrupt() as event:
+        signal.raise_signal(signal.SIGINT)
+    event.pass_on()
+    assert event.is_set()
+
+
+def test_a_second_signal_acts_at_once(handled):
+    with Interrupt():
+        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGHUP)
+        assert handled == [signal.SIGHUP]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_a_signal_that_is_ignored_stays_so(number):
+    before = signal.signal(number, signal.SIG_IGN)
+    try:
+        with Interrupt() as event:
+            signal.raise_signal(number)
+            assert not event.is_set()
+        assert signal.getsignal(number) is signal.SIG_IGN
+    finally:
+        signal.signal(number, before)

@@ -4,6 +4,7 @@ import copy
 import os
 import pickle
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from faults import naming
+from faults import flip_a_bit, naming
 from PIL import Image
 
 import iadb_helpers
@@ -23,7 +24,7 @@ from iadb_helpers.guidance import guided, load_gaussian
 from iadb_helpers.machine.profile import PROFILES
 from iadb_helpers.machine.tensor_files import read_tensors, sha256
 from iadb_helpers.recipes import FAST, RECIPES, REFERENCE
-from iadb_helpers.weights import load_weights, read_card, save_weights, shipped_path, training_card
+from iadb_helpers.weights import SHELF, load_weights, read_card, save_weights, shipped_path, training_card
 
 
 @pytest.fixture
@@ -333,3 +334,75 @@ def test_run_as_a_module_the_exit_status_tells(tmp_path):
     assert done.returncode == 1
     assert done.stderr == f"error: no weights at {tmp_path / 'none.safetensors'}\n"
     assert done.stdout == ""
+
+
+# --- nothing is lost ---
+
+
+def test_two_trainings_in_one_folder_keep_out_of_each_others_way(results, monkeypatch, digits):
+    monkeypatch.setattr(__main__, "load_mnist", lambda: digits_of(digits, 70))
+    for name, seed in (("a", "1"), ("b", "2")):
+        command = ["train", "--max-steps", "1", "--seed", seed, "--out", str(results / f"{name}.safetensors")]
+        assert main(command) == 0
+    names = {f"{name}{end}" for name in "ab" for end in (".json", ".safetensors", ".training.safetensors")}
+    assert {each.name for each in results.iterdir()} == names
+    for name, seed in (("a", "1"), ("b", "2")):
+        command = ["train", "--max-steps", "1", "--seed", seed, "--out", str(results / f"{name}.safetensors")]
+        assert main([*command, "--resume"]) == 0
+
+
+def test_the_checkpoint_goes_where_it_is_asked_to_and_the_next_training_says_that_it_is_replaced(
+    results, monkeypatch, digits, capsys
+):
+    monkeypatch.setattr(__main__, "load_mnist", lambda: digits_of(digits, 70))
+    command = ["train", "--max-steps", "1", "--checkpoint", str(results / "t.safetensors")]
+    assert main(command) == 0
+    assert {each.name for each in results.iterdir()} == {"t.safetensors", "weights.safetensors", "weights.json"}
+    assert "will be replaced" not in capsys.readouterr().out
+    assert main(command) == 0
+    assert "t.safetensors will be replaced after the first period; --resume" in capsys.readouterr().out
+
+
+def test_weights_and_checkpoint_in_one_file_are_refused(results, capsys):
+    command = ["train", "--out", str(results / "w.safetensors"), "--checkpoint", str(results / "." / "w.safetensors")]
+    assert "two files" in error_of(command, capsys)
+
+
+@pytest.mark.parametrize("command", ["train", "sample", "classifier", "gaussian"])
+def test_a_place_that_cannot_be_written_is_told_before_any_work(results, tmp_path, monkeypatch, capsys, command):
+    for work in ("train", "sample", "train_classifier", "save_gaussian"):
+        monkeypatch.setattr(__main__, work, lambda *_, **__: pytest.fail("work was done"))
+    (tmp_path / "file").touch()
+    out = tmp_path / "file" / "x.safetensors"
+    assert error_of([command, "--out", str(out)], capsys).startswith(f"[Errno 20] could not write {out}")
+
+
+def test_a_resumed_training_that_began_elsewhere_is_refused(results, monkeypatch, digits, capsys):
+    monkeypatch.setattr(__main__, "load_mnist", lambda: digits_of(digits, 70))
+    starts = [str(shipped_path(name)) for name in ("reference_01", "reference_04")]
+    assert main(["train", "--max-steps", "1", "--start", starts[0]]) == 0
+    content = (results / "weights.json").read_bytes()
+    capsys.readouterr()
+    error = error_of(["train", "--max-steps", "1", "--start", starts[1], "--resume"], capsys)
+    assert f"origin {sha256(starts[0])} there, {sha256(starts[1])} here" in error
+    assert (results / "weights.json").read_bytes() == content
+    assert main(["train", "--max-steps", "1", "--start", starts[0], "--resume"]) == 0
+    assert read_card(results / "weights.safetensors")["started_from_sha256"] == sha256(starts[0])
+
+
+def test_a_flipped_bit_in_the_shipped_weights_draws_nothing(results, tmp_path, monkeypatch, capsys):
+    shelf = shutil.copytree(SHELF, tmp_path / "weights")
+    monkeypatch.setattr("iadb_helpers.weights.files.SHELF", shelf)
+    monkeypatch.setattr("iadb_helpers.weights.shelf.SHELF", shelf)
+    flip_a_bit(shelf / "fast.safetensors")
+    assert "fast.safetensors is damaged" in error_of(["sample"], capsys)
+    assert not results.exists()
+
+
+def test_more_states_than_fit_into_memory_are_refused(results, capsys):
+    assert "over 4 GB" in error_of(["sample", "--steps", "10000", "--count", "4096"], capsys)
+
+
+@pytest.mark.parametrize("device", ["xpu", "meta", "mkldnn"])
+def test_a_device_that_only_pytorch_knows(results, capsys, device):
+    assert error_of(["sample", "--device", device], capsys) == f"device must be cuda, mps or cpu, got {device!r}"

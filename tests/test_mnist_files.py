@@ -4,9 +4,11 @@ import contextlib
 import gzip
 import http.server
 import io
+import os
 import re
 import shutil
 import socket
+import subprocess
 import sys
 import tempfile
 import threading
@@ -21,6 +23,7 @@ from tqdm import TMonitor
 
 from iadb_helpers import load_mnist
 from iadb_helpers.machine import mnist_files
+from iadb_helpers.machine.files import ROOT
 from iadb_helpers.machine.mnist_files import (
     EMBEDDED_SHA256,
     MNIST_SHA256,
@@ -360,6 +363,67 @@ def test_an_error_that_is_no_matter_of_the_network_is_not_hidden(tmp_path, monke
     monkeypatch.setattr(MNIST, "__init__", broken)
     with pytest.raises(ZeroDivisionError, match="a mistake in the program"):
         load_mnist(root=tmp_path)
+
+
+FETCHES = """
+import sys
+from torchvision.datasets import MNIST
+from iadb_helpers import load_mnist
+MNIST.mirrors = [sys.argv[1]]
+print(len(load_mnist(root=sys.argv[2], source="download")))
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_that_fetch_into_one_folder_seconds_apart_both_get_all(serve, tmp_path):
+    if not ARCHIVES.is_dir():
+        pytest.skip("MNIST's archives are not beside this checkout")
+
+    def slowly(handler):
+        content = (ARCHIVES / handler.path.strip("/")).read_bytes()
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(content)))
+        handler.end_headers()
+        for start in range(0, len(content), 1 << 20):
+            handler.wfile.write(content[start : start + (1 << 20)])
+            time.sleep(0.1)
+
+    requested = serve(slowly)
+    processes = []
+    for _ in range(2):
+        processes.append(
+            subprocess.Popen(
+                [sys.executable, "-c", FETCHES, MNIST.mirrors[0], str(tmp_path)],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                env={**os.environ, "PYTHONPATH": str(ROOT), "no_proxy": "127.0.0.1"},
+            )
+        )
+        time.sleep(2)
+    printed = [process.communicate(timeout=120)[0] for process in processes]
+    assert [text.splitlines()[-1] for text in printed] == ["60000", "60000"], printed
+    raw = tmp_path / "MNIST" / "raw"
+    assert not faults(tmp_path) and not list(raw.glob("*.damaged")) and not list(raw.glob(f"{mnist_files.FETCHING}*"))
+    assert len(set(requested)) == 4 and len(requested) == 2 * 4  # torchvision opens each address twice
+
+
+def test_what_a_killed_download_left_is_removed_and_archives_that_are_whole_are_kept(tmp_path, monkeypatch):
+    raw = tmp_path / "MNIST" / "raw"
+    left = raw / f"{mnist_files.FETCHING}abc" / "MNIST" / "raw"
+    left.mkdir(parents=True)
+    (left / "half.gz").touch()
+
+    def fails_at_the_second(self, root, download):
+        staged = Path(root) / "MNIST" / "raw"
+        for name in ("one.gz", "one", "two.gz"):
+            (staged / name).write_bytes(b"1")
+        raise ConnectionResetError("the cable")
+
+    monkeypatch.setattr(MNIST, "__init__", fails_at_the_second)
+    with pytest.raises(ConnectionError, match="the cable"):
+        mnist_files.download(tmp_path)
+    assert sorted(each.name for each in raw.iterdir()) == [".filling.lock", "one.gz"]
 
 
 # --- the embedded digits ---

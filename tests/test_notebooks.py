@@ -2,10 +2,14 @@
 
 import ast
 import inspect
+import json
 import os
+import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from itertools import islice
 from pathlib import Path
 
@@ -22,9 +26,10 @@ from iadb_helpers import UNet, blend, load_pretrained, sample
 from iadb_helpers.batches import batches
 from iadb_helpers.exact import exact_tangent
 from iadb_helpers.machine import ROOT
-from iadb_helpers.machine.tensor_files import sha256
+from iadb_helpers.machine.tensor_files import read_tensors, sha256
 from iadb_helpers.training import deblending_loss, step, training_loop
 from iadb_helpers.weights import shipped_path
+from tools import notebooks
 from tools.notebooks import execute, main, series
 from tools.pages import write_page
 
@@ -253,3 +258,90 @@ def test_untrained_network_is_not_what_ships():
     fresh, shipped = UNet(), load_pretrained("cpu")
     with torch.no_grad():
         assert shipped(x, 0.5).std() > 5 * fresh(x, 0.5).std()
+
+
+def test_where_there_are_no_notebooks_it_is_said(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(notebooks, "NOTEBOOKS", tmp_path)
+    for what in ("tutorial", "store"):
+        assert main([what]) == 1
+        assert "run this from a checkout" in capsys.readouterr().err
+
+
+def lesson_of(cells: list[str], folder: Path) -> Path:
+    """A notebook of some cells of code."""
+    path = folder / "99_cells.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells]), path)
+    return path
+
+
+TRAINS = """
+import torch
+from torch.utils.data import TensorDataset
+from iadb_helpers import UNet, train
+images = TensorDataset(torch.randn(64, 1, 32, 32), torch.zeros(64))
+train(UNet(), images, periods=10**6, device="cpu", checkpoint={checkpoint!r})
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("again", range(2))
+def test_ctrl_c_in_a_training_saves_it_and_says_so(tmp_path, number, again):
+    """The later cells are not run: they would take the half trained network for the whole one."""
+    checkpoint = tmp_path / "t.safetensors"
+    lesson_of([TRAINS.format(checkpoint=str(checkpoint)), f"open({str(tmp_path / 'later')!r}, 'w').close()"], tmp_path)
+    script = "import sys, pathlib; from tools import notebooks; "
+    script += f"notebooks.NOTEBOOKS = pathlib.Path({str(tmp_path)!r}); sys.exit(notebooks.main(['tutorial']))"
+    process = subprocess.Popen(
+        [sys.executable, "-c", script],
+        env={**os.environ, "IADB_RESULTS": str(tmp_path / "results"), "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    for _ in range(600):
+        if checkpoint.is_file():
+            break
+        time.sleep(0.1)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 130, err
+    assert err.splitlines()[-1] == "interrupted; the next run goes on with a training that had begun"
+    assert "Traceback" not in err and "Error" not in err
+    assert read_tensors(checkpoint)[1]["step"] >= 1
+    assert not (tmp_path / "later").exists()
+
+
+READS = """
+import json, locale
+assert "utf" not in locale.getpreferredencoding(False).lower()
+from iadb_helpers import evaluation, weights
+from iadb_helpers.explorer import scrubber, deblending_frames
+import torch
+for name in ("trials on 30,000 digits", "quality of 2,000", "long training", "guidance"):
+    evaluation.measured(name)
+weights.read_card(weights.shipped_path())
+frames = deblending_frames(lambda x, alpha: x, torch.randn(1, 1, 32, 32), 1)
+assert chr(945) in scrubber(frames)._repr_html_()
+print(json.dumps(list(evaluation.measured("guidance")["tangents"])))
+"""
+
+
+@pytest.mark.slow
+def test_what_lessons_read_is_read_as_utf_8_wherever_the_system_thinks_otherwise():
+    """Under cp1252, 03 lost a key and died after its training."""
+    environment = {**os.environ, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C", "PYTHONPATH": str(ROOT)}
+    for strict in ({}, {"PYTHONWARNDEFAULTENCODING": "1", "PYTHONWARNINGS": "error::EncodingWarning:iadb_helpers"}):
+        done = subprocess.run(
+            [sys.executable, "-c", READS], env=environment | strict, capture_output=True, text=True, timeout=120
+        )
+        assert done.returncode == 0, done.stderr
+        assert "away from the Gaussian, 0.4" in json.loads(done.stdout)
+
+
+def test_the_checkpoint_of_a_lesson_is_no_commands():
+    """A training from the command line must not stand in the way of 03, nor 03 in its way."""
+    path = next(path for path in series() if path.name.startswith("03"))
+    code = "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code")
+    names = re.findall(r'results_dir\(\) / "([^"]+)"', code)
+    assert "lesson_03.training.safetensors" in names and "weights.training.safetensors" not in names

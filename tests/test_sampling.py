@@ -1,5 +1,6 @@
 """Sampling against closed forms: two Gaussians, a finite set of digits; every step of the walk; and what is refused."""
 
+import copy
 import math
 
 import pytest
@@ -473,3 +474,33 @@ def test_a_model_that_returns_another_shape(walk):
 def test_the_evaluations_of_a_method_that_is_none():
     with pytest.raises(ValueError, match=naming("method", "euler, heun, ab2", "'rk4'")):
         evaluations("rk4", 8)
+
+
+@pytest.mark.parametrize("walk", [sample, invert], ids=lambda walk: walk.__name__)
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_tangents_that_lead_nowhere_are_named_at_the_end(walk, value):
+    with pytest.raises(ValueError, match="NaN or infinite"):
+        walk(lambda x, alpha: torch.full_like(x, value), noise(2, 3), 2)
+
+
+def test_a_trajectory_larger_than_any_memory_is_told_before_the_first_step():
+    with pytest.raises(MemoryError, match=r"1,000,000,000,000 states are .* GB"):
+        sample(lambda x, alpha: pytest.fail("a step was taken"), noise(1, 1, 32, 32), 10**12 - 1, trajectory=True)
+
+
+def test_half_a_network_and_whole_noise_are_told_apart(network):
+    with pytest.raises(ValueError, match=naming("x_alpha", "torch.float16", "torch.float32")):
+        sample(copy.deepcopy(network).half(), noise(1, 1, 32, 32).float(), 1)
+
+
+def test_steps_run_on_the_threads_that_are_asked_for_and_give_the_number_back(monkeypatch):
+    before, seen = torch.get_num_threads(), []
+    monkeypatch.setenv("IADB_THREADS", "3")
+
+    def model(x, alpha):
+        seen.append(torch.get_num_threads())
+        return x
+
+    sample(model, noise(2, 3), 2)
+    invert(model, noise(2, 3), 1)
+    assert seen == [3, 3, 3] and torch.get_num_threads() == before != 3

@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -1020,3 +1021,108 @@ def test_a_trained_network_can_be_loaded_from_its_checkpoint(tmp_path, recipe):
     model = UNet()
     small_train(model, recipe=recipe, max_steps=1, checkpoint=tmp_path / "t")
     assert equal(weights(load_weights(tmp_path / "t", "cpu")), weights(model))
+
+
+@pytest.mark.parametrize(
+    ("returned", "shape"),
+    [(lambda x: x[:, 0], "[4, 32, 32]"), (lambda x: x[:, :, :1, :1], "[4, 1, 1, 1]"), (lambda x: x.sum(), "[]")],
+)
+def test_a_model_that_returns_another_shape_is_not_trained(returned, shape):
+    model = Small()
+    model.register_forward_hook(lambda module, inputs, output: returned(output))
+    before = weights(model)
+    with pytest.raises(ValueError, match=naming("the model must return", "[4, 1, 32, 32]", shape)):
+        small_train(model)
+    assert equal(weights(model), before)
+
+
+@pytest.mark.parametrize(
+    "loss", [lambda D, *batch: D(batch[0], batch[2]), lambda D, *batch: batch[0].sum(), lambda *_: 1.0]
+)
+def test_a_loss_that_is_not_one_number_of_the_networks_is_named(loss):
+    with pytest.raises(ValueError, match=naming("loss must return one number")):
+        small_train(Small(), loss=loss)
+
+
+def test_where_the_first_weights_come_from_is_kept(tmp_path):
+    small_train(Small(), checkpoint=tmp_path / "t", origin="A")
+    assert read_tensors(tmp_path / "t")[1]["origin"] == "A"
+    for other in ("B", None):
+        with pytest.raises(ValueError, match=naming(tmp_path / "t", f"origin A there, {other} here")):
+            small_train(Small(), checkpoint=tmp_path / "t", origin=other, resume=True)
+    assert len(small_train(Small(), checkpoint=tmp_path / "t", origin="A", resume=True).losses) == 9
+
+
+def test_a_place_that_cannot_be_written_is_told_before_the_first_step(tmp_path):
+    (tmp_path / "file").touch()
+    for path in (tmp_path, tmp_path / "file" / "inside", tmp_path / ("x" * 300)):
+        model = Small()
+        model.register_forward_hook(lambda *_: pytest.fail("a step was taken"))
+        with pytest.raises(OSError, match="could not write"):
+            small_train(model, checkpoint=path)
+    assert [each.name for each in tmp_path.iterdir()] == ["file"]
+
+
+def test_two_trainings_into_one_file_are_told_apart(tmp_path):
+    told = []
+
+    def second(*_):
+        if not told:
+            with pytest.raises(ValueError, match="another process is writing") as caught:
+                small_train(Small(), checkpoint=tmp_path / "t")
+            told.append(caught)
+
+    model = Small()
+    model.register_forward_hook(second)
+    assert len(small_train(model, checkpoint=tmp_path / "t").losses) == 9 and told
+    small_train(Small(), checkpoint=tmp_path / "t")  # afterwards it is free
+    assert [each.name for each in tmp_path.iterdir()] == ["t"]
+
+
+def in_a_process(script: str, *arguments, **more) -> subprocess.Popen:
+    environment = os.environ | {"PYTHONPATH": str(Path(iadb_helpers.__file__).parents[1])}
+    return subprocess.Popen([sys.executable, "-c", script, *arguments], env=environment, text=True, **more)
+
+
+ENDLESS = """
+import sys, torch
+from torch.utils.data import TensorDataset
+from iadb_helpers import UNet, train
+images = torch.randn(64, 1, 32, 32, generator=torch.Generator().manual_seed(0))
+history = train(UNet(), TensorDataset(images, torch.zeros(64)), periods=10**6, device="cpu", checkpoint=sys.argv[1])
+print("returned", history.interrupted, file=sys.stderr)
+"""
+
+
+def wait_for(path: Path) -> None:
+    """A checkpoint is written after each step of ENDLESS."""
+    for _ in range(600):
+        if path.is_file():
+            return
+        time.sleep(0.1)
+    pytest.fail("no checkpoint was written")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_to_end_saves_says_so_and_ends(tmp_path, number):
+    process = in_a_process(ENDLESS, str(tmp_path / "t"), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    wait_for(tmp_path / "t")
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == -number and err == ""
+    step = int(re.search(r"interrupted at step ([\d,]+) of .*resume=True continues from", out)[1].replace(",", ""))
+    assert read_tensors(tmp_path / "t")[1]["step"] == step
+    assert [each.name for each in tmp_path.iterdir()] == ["t"]
+
+
+@pytest.mark.slow
+def test_a_reader_that_goes_stops_the_training_as_ctrl_c_does(tmp_path):
+    process = in_a_process(ENDLESS, str(tmp_path / "t"), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    wait_for(tmp_path / "t")
+    process.stdout.close()
+    _, err = process.communicate(timeout=60)
+    assert "interrupted at step" in err and "resume=True continues from" in err and "returned True" in err
+    assert "Traceback" not in err
+    step = int(re.search(r"interrupted at step ([\d,]+)", err)[1].replace(",", ""))
+    assert read_tensors(tmp_path / "t")[1]["step"] == step

@@ -1,16 +1,18 @@
 """Weights in and out of files: the same numbers come back, and nothing is half loaded or half written."""
 
 import re
+import shutil
 
 import pytest
 import torch
-from faults import full_disk, naming
+from faults import flip_a_bit, full_disk, naming
 from networks import a_network, same_weights
 
 from iadb_helpers import UNet
 from iadb_helpers.machine.tensor_files import read_tensors, save_tensors, sha256
+from iadb_helpers.weights import files
 from iadb_helpers.weights.cards import read_card
-from iadb_helpers.weights.files import copy_weights, load_weights, save_weights
+from iadb_helpers.weights.files import SHELF, copy_weights, load_weights, save_weights
 
 
 @pytest.fixture
@@ -118,3 +120,36 @@ def test_a_full_disk_leaves_the_old_weights_and_their_card(saved):
     assert {each.name for each in path.parent.iterdir()} == names
     save_weights(a_network(1), path, {"seed": 1})  # and with room again, it writes
     assert same_weights(load_weights(path, "cpu"), a_network(1))
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.int8, torch.bool, torch.complex64])
+def test_weights_of_another_dtype_are_named(tmp_path, dtype):
+    weights = {name: tensor.to(dtype) for name, tensor in a_network(0).state_dict().items()}
+    save_tensors(tmp_path / "w", weights, {})
+    with pytest.raises(ValueError, match=naming(tmp_path / "w", "conv16.bias", str(dtype), "not torch.float32")):
+        load_weights(tmp_path / "w", "cpu")
+
+
+def test_one_long_tensor_claims_no_memory(tmp_path, monkeypatch):
+    save_tensors(tmp_path / "w", {"down32.bias": torch.zeros(50_000)}, {})  # a network of this width has 1 TB
+    with pytest.raises(ValueError, match=naming(tmp_path / "w", "conv16.bias is missing", "and 25 more")):
+        load_weights(tmp_path / "w", "cpu")
+
+
+def test_weights_are_not_written_where_their_card_lies(tmp_path):
+    with pytest.raises(ValueError, match=naming("a file of weights", ".safetensors", "'w.json'")):
+        save_weights(a_network(0), tmp_path / "w.json", {})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_flipped_bit_in_a_file_that_ships_is_noticed_by_every_loader(tmp_path, monkeypatch):
+    shelf = shutil.copytree(SHELF, tmp_path / "weights")
+    monkeypatch.setattr(files, "SHELF", shelf)
+    for path in sorted(shelf.glob("reference_*.safetensors")):
+        load_weights(path, "cpu")
+        flip_a_bit(path)
+        with pytest.raises(ValueError, match=f"{path.name} is damaged"):
+            load_weights(path, "cpu")
+    save_weights(a_network(0), tmp_path / "mine.safetensors", {})
+    flip_a_bit(tmp_path / "mine.safetensors")
+    load_weights(tmp_path / "mine.safetensors", "cpu")  # one's own may be exchanged and keep an old card

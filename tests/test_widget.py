@@ -138,3 +138,12 @@ def test_a_data_set_without_labels_has_no_digit_of_a_class(model, monkeypatch):
     only_images = TensorDataset(torch.zeros(4, 1, 32, 32))
     answer = AlphaExplorer(model, dataset=only_images).answer({**ASKED, "mode": "blend", "label": "7", "count": 1})
     assert "no digit of class 7" in answer["error"]
+
+
+def test_blending_without_mnist_is_answered_with_a_sentence(model, monkeypatch, tmp_path):
+    monkeypatch.setenv("IADB_SOURCE", "local")
+    monkeypatch.setenv("IADB_DATA", str(tmp_path))
+    explorer = AlphaExplorer(model, digits=1)
+    asked = {"mode": "blend", "digits": 1, "steps": 2, "seed": 0, "label": "any", "count": 3}
+    answer = explorer.answer(asked)
+    assert answer["count"] == 3 and "no whole MNIST" in answer["error"]

@@ -1,7 +1,10 @@
 """Run the notebooks in order: ``python -m tools.notebooks tutorial`` or ``store``."""
 
 import argparse
+import asyncio
+import contextlib
 import os
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -10,6 +13,7 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
+from nbclient.util import ensure_async
 
 from iadb_helpers.machine.device import describe_machine, pick_device
 from iadb_helpers.machine.files import ROOT, display_path, results_dir, write_atomically
@@ -27,9 +31,13 @@ def series(lessons: Sequence[str] = ()) -> list[Path]:
         lessons: the numbers of some, for example "03"; all where there is none.
 
     Raises:
-        ValueError: for a number that no notebook has.
+        ValueError: for a number that no notebook has, or where there are no notebooks.
     """
     paths = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+    if not paths:
+        raise ValueError(
+            f"there are no notebooks in {display_path(NOTEBOOKS)}: run this from a checkout of the project"
+        )
     numbers = [path.name[:2] for path in paths]
     for lesson in lessons:
         if lesson not in numbers:
@@ -37,8 +45,35 @@ def series(lessons: Sequence[str] = ()) -> list[Path]:
     return [path for path in paths if not lessons or path.name[:2] in lessons]
 
 
+class Interrupted(Exception):
+    """Ctrl-C, after the cell that ran then has come to an end."""
+
+
 class _Client(NotebookClient):
-    """Shows which cell runs, and passes on the progress bar of a long one."""
+    """Passes on the progress bar of a long cell, and Ctrl-C to the cell that runs, which may have to save its work.
+
+    nbclient's own answer to Ctrl-C is to end the kernel, and then to be surprised that it is dead.
+    """
+
+    interrupted = False
+
+    def interrupt_on_ctrl_c(self) -> None:
+        """To be called when the kernel runs."""
+        with contextlib.suppress(NotImplementedError):  # on Windows, which has no such handlers
+            for number in (signal.SIGINT, signal.SIGTERM):
+                asyncio.get_running_loop().add_signal_handler(number, self._interrupt)
+
+    def _interrupt(self) -> None:
+        self.interrupted = True
+        if self.km:
+            self.interrupting = asyncio.ensure_future(ensure_async(self.km.interrupt_kernel()))  # kept, or it is lost
+
+    async def async_execute_cell(self, *args, **more):
+        try:
+            return await super().async_execute_cell(*args, **more)
+        finally:
+            if self.interrupted:
+                raise Interrupted  # in the place of what the interrupt may have made of the cell
 
     def process_message(self, msg, cell, cell_index):
         if msg["msg_type"] == "stream" and "\r" in msg["content"]["text"]:  # a bar, and no ordinary print
@@ -53,6 +88,7 @@ def execute(path: Path, progress: bool = True) -> nbformat.NotebookNode:
 
     Raises:
         CellExecutionError: if a cell fails.
+        Interrupted: by Ctrl-C.
     """
     notebook = nbformat.read(path, as_version=4)
 
@@ -70,6 +106,7 @@ def execute(path: Path, progress: bool = True) -> nbformat.NotebookNode:
         store_widget_state=False,
         resources={"metadata": {"path": str(path.parent)}},
         on_cell_start=announce,
+        on_notebook_start=lambda notebook: client.interrupt_on_ctrl_c(),
         extra_arguments=["--log-level=ERROR"],
     )
     client.execute()
@@ -126,8 +163,11 @@ def main(arguments: list[str] | None = None) -> int:
     except (CellExecutionError, ValueError, OSError) as error:
         print(f"\nerror: {error}", file=sys.stderr)
         return 1
-    except (KeyboardInterrupt, DeadKernelError):
-        print("\ninterrupted; a training that had begun continues at the next run", file=sys.stderr)
+    except DeadKernelError:
+        print("\nerror: the notebook's kernel has died, perhaps for lack of memory", file=sys.stderr)
+        return 1
+    except (KeyboardInterrupt, Interrupted):
+        print("\ninterrupted; the next run goes on with a training that had begun", file=sys.stderr)
         return 130
     return 0
 

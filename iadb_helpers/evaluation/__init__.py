@@ -2,6 +2,7 @@
 
 from iadb_helpers.evaluation.classifier import classify
 from iadb_helpers.evaluation.features import real_features
+from iadb_helpers.evaluation.measured import measured
 from iadb_helpers.evaluation.metrics import (
     class_balance,
     frechet_distance,
@@ -19,6 +20,7 @@ __all__ = [
     "frechet_distance",
     "kernel_distance",
     "measure",
+    "measured",
     "measure_real",
     "nearest_training_digit",
     "precision_recall",

@@ -1,42 +1,45 @@
 """Ctrl-C, the stop button, and the system's signals to end, taken as a request to finish what is begun."""
 
-import contextlib
 import signal
 import threading
-from collections.abc import Iterator
+from typing import Any
 
 # The last two are what a shutdown, ``kill``, a batch system and a closed terminal send; Windows has no SIGHUP.
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
-@contextlib.contextmanager
-def first_interrupt() -> Iterator[threading.Event]:
-    """An event that the first interrupt (Ctrl-C, the stop button, SIGTERM, SIGHUP) sets; a second one acts as ever.
+class Interrupt(threading.Event):
+    """An event that the first interrupt (Ctrl-C, the stop button, SIGTERM, SIGHUP) sets, within its ``with`` block.
 
-    SIGTERM and SIGHUP ask the process to end. So they are sent once more at the end of the block, when the work is
-    safe. A signal that is ignored (SIGHUP, under ``nohup``) stays ignored.
+    A second interrupt acts as ever. A signal that is ignored (SIGHUP, under ``nohup``) stays ignored.
     """
-    event, received = threading.Event(), []
-    if threading.current_thread() is not threading.main_thread():  # only the main thread may handle signals
-        yield event
-        return
-    handlers = {number: signal.getsignal(number) for number in SIGNALS}
-    ours = [number for number, handler in handlers.items() if handler not in (signal.SIG_IGN, None)]
 
-    def put_back() -> None:
-        for number in ours:
-            signal.signal(number, handlers[number])
+    def __init__(self) -> None:
+        super().__init__()
+        self.received: int | None = None
+        self.handlers: dict[int, Any] = {}
 
-    def on_signal(number: int, _) -> None:
-        received.append(number)
-        event.set()
-        put_back()
+    def __enter__(self) -> "Interrupt":
+        if threading.current_thread() is threading.main_thread():  # no other may handle signals
+            handlers = {number: signal.getsignal(number) for number in SIGNALS}
+            self.handlers = {n: handler for n, handler in handlers.items() if handler not in (signal.SIG_IGN, None)}
+            for number in self.handlers:
+                signal.signal(number, self._on_signal)
+        return self
 
-    for number in ours:
-        signal.signal(number, on_signal)
-    try:
-        yield event
-    finally:
-        put_back()
-        if received and received[0] != signal.SIGINT:
-            signal.raise_signal(received[0])
+    def _on_signal(self, number: int, _) -> None:
+        self.received = number
+        self.set()
+        self._put_back()
+
+    def _put_back(self) -> None:
+        for number, handler in self.handlers.items():
+            signal.signal(number, handler)
+
+    def __exit__(self, *_) -> None:
+        self._put_back()
+
+    def pass_on(self) -> None:
+        """Let SIGTERM or SIGHUP, if it came, act as ever, and so end the process: for when all work is safe."""
+        if self.received not in (None, signal.SIGINT):
+            signal.raise_signal(self.received)

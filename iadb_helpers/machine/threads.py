@@ -7,9 +7,10 @@ from typing import TypeVar
 
 import torch
 
-WATCHED = 1.0  # seconds of steps from which the rate is taken, so that one slow step means little
+WATCHED = 1.0  # seconds of steps from which the rate is taken
 TRIED = 5  # steps that a trial counts, after a first one that it does not: it sets up what the others reuse
 GAIN = 0.9  # of a step's time: another number of threads must take less than this to be kept
+HOPELESS_AT_ONCE, HOPELESS = 5.0, 1.2  # times the usual time: the first step of a trial, or two, that end it
 COLLAPSED = 1.5  # times the usual time of a step: what calls for a trial
 PAUSE, LONGEST_PAUSE = 5.0, 320.0  # seconds between two trials
 MOST = 1_024  # that may be asked for: the system gives out no million of them
@@ -82,7 +83,7 @@ class Threads:
         paused, pause = 0.0, 2 * PAUSE
         while True:
             latest = yield from self._watch()
-            usual, paused = min(usual, latest), paused + max(latest, WATCHED)
+            usual, paused = min(usual, latest), paused + WATCHED
             if latest > COLLAPSED * usual and paused >= PAUSE:
                 usual = yield from self._descend(latest)
                 paused, pause = 0.0, 2 * PAUSE
@@ -93,12 +94,12 @@ class Threads:
                 usual = min(usual, quicker)
 
     def _watch(self) -> Seconds:
-        """The mean time of a step over the next second."""
-        count, total = 0, 0.0
-        while total < WATCHED:
-            total += yield
-            count += 1
-        return total / count
+        """The mean time of a step over the next second, without the slowest: one alone is no sign of a busy core."""
+        times = []
+        while sum(times) < WATCHED:
+            times.append((yield))
+        times = sorted(times)[:-1] or times
+        return sum(times) / len(times)
 
     def _descend(self, usual: float) -> Seconds:
         """Halve the number of threads for as long as that helps; returns the time of a step then."""
@@ -113,14 +114,13 @@ class Threads:
         """Some steps on another number of threads, which stays if it is quicker; returns the time of a step then."""
         before = torch.get_num_threads()
         torch.set_num_threads(number)
-        total = yield  # not counted, unless it tells enough
-        if total < 3 * usual:
-            total = 0.0
-            for _ in range(TRIED):
-                total += yield
-                if total > TRIED * usual:
-                    break
-            if total < GAIN * TRIED * usual:
-                return total / TRIED
+        first, counted, mean = (yield), 0, 0.0
+        hopeless = first > HOPELESS_AT_ONCE * usual
+        while counted < TRIED and not hopeless:
+            mean += ((yield) - mean) / (counted + 1)
+            counted += 1
+            hopeless = counted >= 2 and mean > HOPELESS * usual
+        if counted == TRIED and mean < GAIN * usual:
+            return mean
         torch.set_num_threads(before)
         return usual

@@ -1,6 +1,6 @@
 """Weights: in and out of files, each with its card, and those that ship here."""
 
-from iadb_helpers.weights.cards import read_card, training_card
+from iadb_helpers.weights.cards import provenance, read_card, training_card
 from iadb_helpers.weights.files import load_weights, save_weights
 from iadb_helpers.weights.shelf import SHELF, chosen_weights, load_pretrained, shipped_path
 
@@ -9,6 +9,7 @@ __all__ = [
     "chosen_weights",
     "load_pretrained",
     "load_weights",
+    "provenance",
     "read_card",
     "save_weights",
     "shipped_path",

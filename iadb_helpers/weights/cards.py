@@ -81,6 +81,15 @@ def read_card(path: Path) -> dict:
     return card
 
 
+def provenance(path: Path) -> str:
+    """What is known of a file of weights, in two lines for a reader; also where it has no card."""
+    try:
+        recipe = read_card(path).get("recipe", {}).get("name", "unknown")
+    except (OSError, ValueError, AttributeError):
+        recipe = "unknown, because it has no card"
+    return f"{display_path(path)}\nSHA-256 {sha256(path)}, recipe {recipe}"
+
+
 def check_card(path: Path) -> None:
     """Let a file of weights pass only if it is the one that its card describes.
 
