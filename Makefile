@@ -44,6 +44,7 @@ notebooks: environment
 benchmark: environment
 	$(BIN)/python -m benchmarks.training $(FULL)
 	$(BIN)/python -m benchmarks.sampling $(FULL)
+	$(BIN)/python -m benchmarks.load $(FULL)
 	$(BIN)/python -m benchmarks.exact $(FULL)
 	$(BIN)/python -m benchmarks.quality $(FULL)
 	$(BIN)/python -m benchmarks.plot

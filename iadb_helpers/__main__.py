@@ -60,7 +60,13 @@ def train_command(args: argparse.Namespace) -> int:
     card = training_card(asdict(recipe), args.seed, dataset, history.losses, device)
     if started_from:
         card["started_from_sha256"] = started_from
-    save_weights(model, out, card)
+    try:
+        save_weights(model, out, card)
+    except OSError as error:  # the disk was not full when the training began
+        raise OSError(
+            f"{error}. Nothing is lost: {display_path(checkpoint)} holds the same weights. "
+            "Make room, and give the same command with --resume"
+        ) from error
     print(f"weights: {display_path(out)}, SHA-256 {sha256(out)}")
     return 0
 

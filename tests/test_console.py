@@ -42,3 +42,10 @@ def test_where_nobody_reads_it_is_told_once_and_the_last_words_go_to_stderr(monk
     console.say("last")
     assert told == [1]
     assert capsys.readouterr().err.splitlines() == ["first", "last"]
+
+
+def test_a_process_without_an_output_says_nothing_and_goes_on(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stdout", None)
+    console = Console(lost=lambda: pytest.fail("nobody had ever listened"))
+    console.say("line")
+    assert not console.is_lost

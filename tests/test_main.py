@@ -406,3 +406,19 @@ def test_more_states_than_fit_into_memory_are_refused(results, capsys):
 @pytest.mark.parametrize("device", ["xpu", "meta", "mkldnn"])
 def test_a_device_that_only_pytorch_knows(results, capsys, device):
     assert error_of(["sample", "--device", device], capsys) == f"device must be cuda, mps or cpu, got {device!r}"
+
+
+def test_a_disk_that_is_full_at_the_end_loses_nothing(results, monkeypatch, digits, capsys):
+    monkeypatch.setattr(__main__, "load_mnist", lambda: digits_of(digits, 70))
+
+    def full(*_):
+        raise OSError("could not write weights.safetensors (No space left on device)")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(__main__, "save_weights", full)
+        error = error_of(["train", "--max-steps", "1"], capsys)
+    assert "No space left" in error and "weights.training.safetensors holds the same weights" in error
+    assert main(["train", "--max-steps", "1", "--resume"]) == 0
+    kept = load_weights(results / "weights.training.safetensors", "cpu").state_dict()
+    written = load_weights(results / "weights.safetensors", "cpu").state_dict()
+    assert all(torch.equal(written[name], kept[name]) for name in kept)

@@ -106,7 +106,7 @@ def test_the_number_is_given_back_after_an_error(monkeypatch):
     with pytest.raises(RuntimeError), Threads(CPU) as threads:
         for _ in threads.timed(machine.steps(lambda now: True)):
             if machine.now > 5:
-                assert machine.threads == 1 and str(threads) == "1 of 2 threads, the cores are busy"
+                assert machine.threads == 1 and str(threads) == "1 of 2 threads are fastest now"
                 raise RuntimeError("in the middle")
     assert machine.threads == 2
 

@@ -31,7 +31,7 @@ class Console:
         self._try(self.stream.flush)
 
     def _try(self, action: Callable[[], object]) -> None:
-        if self.is_lost:
+        if self.is_lost or self.stream is None:  # None: the process was started without one, and never had a reader
             return
         try:
             action()

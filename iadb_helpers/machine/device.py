@@ -3,6 +3,7 @@
 import contextlib
 import os
 import platform
+import warnings
 from collections.abc import Callable
 
 import torch
@@ -22,7 +23,9 @@ def pick_device(device: str | torch.device | None = None) -> torch.device:
             return torch.device("cuda")
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
-        device = torch.device(device)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of names that PyTorch knows and we do not
+            device = torch.device(device)
     except RuntimeError as error:
         raise ValueError(f"device must be cuda, mps or cpu, got {device!r}") from error
     if device.type not in ("cuda", "mps", "cpu"):

@@ -57,7 +57,7 @@ class Threads:
     def __str__(self) -> str:
         """What to tell a reader: nothing as long as all threads compute."""
         number = torch.get_num_threads()
-        return f"{number} of {self.most} threads, the cores are busy" if self.tries and number < self.most else ""
+        return f"{number} of {self.most} threads are fastest now" if self.tries and number < self.most else ""
 
     def timed(self, steps: Iterable[Step]) -> Iterator[Step]:
         """The same steps; the time of each is looked at, and the next ones may run on other threads."""
