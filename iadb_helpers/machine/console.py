@@ -25,16 +25,16 @@ class Console:
 
     def write(self, text: str) -> None:
         encoding = getattr(self.stream, "encoding", None) or "utf-8"
-        self._try(lambda: self.stream.write(text.encode(encoding, "backslashreplace").decode(encoding)))
+        self._try("write", text.encode(encoding, "backslashreplace").decode(encoding))
 
     def flush(self) -> None:
-        self._try(self.stream.flush)
+        self._try("flush")
 
-    def _try(self, action: Callable[[], object]) -> None:
+    def _try(self, method: str, *arguments: str) -> None:
         if self.is_lost or self.stream is None:  # None: the process was started without one, and never had a reader
             return
         try:
-            action()
+            getattr(self.stream, method)(*arguments)
         except (OSError, ValueError):  # ValueError: the file was closed
             self.is_lost = True
             self.lost()
