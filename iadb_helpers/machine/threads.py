@@ -95,11 +95,11 @@ class Threads:
 
     def _watch(self) -> Seconds:
         """The mean time of a step over the next second, without the slowest: one alone is no sign of a busy core."""
-        times = []
-        while sum(times) < WATCHED:
-            times.append((yield))
-        times = sorted(times)[:-1] or times
-        return sum(times) / len(times)
+        total, count, slowest = 0.0, 0, 0.0
+        while total < WATCHED:
+            seconds = yield
+            total, count, slowest = total + seconds, count + 1, max(slowest, seconds)
+        return (total - slowest) / (count - 1) if count > 1 else total
 
     def _descend(self, usual: float) -> Seconds:
         """Halve the number of threads for as long as that helps; returns the time of a step then."""
