@@ -9,12 +9,14 @@ import torch
 from iadb_helpers import images
 from iadb_helpers.data import SIZE, all_images, load_mnist
 from iadb_helpers.evaluation.classifier import train_classifier
-from iadb_helpers.evaluation.features import save_classifier
+from iadb_helpers.evaluation.features import features_path, save_classifier
 from iadb_helpers.explorer.page import add_page_command
 from iadb_helpers.guidance import guided, load_gaussian, save_gaussian
-from iadb_helpers.machine.command_line import path, run, seed, subcommands, weights_file, whole_number
+from iadb_helpers.machine.command_line import path, positive, run, seed, subcommands, weights_file, whole_number
 from iadb_helpers.machine.device import pick_device
-from iadb_helpers.machine.files import check_writable, display_path, results_dir
+from iadb_helpers.machine.files import check_writable, display_path, results_dir, write_together
+from iadb_helpers.machine.interrupts import ENDING, Interrupt
+from iadb_helpers.machine.locks import reserved
 from iadb_helpers.machine.profile import profile
 from iadb_helpers.machine.tensor_files import sha256
 from iadb_helpers.recipes import RECIPES
@@ -22,9 +24,10 @@ from iadb_helpers.sampling import METHODS, SCHEDULES, sample
 from iadb_helpers.training import train
 from iadb_helpers.unet import UNet
 from iadb_helpers.weights import chosen_weights, load_weights, save_weights, training_card
-from iadb_helpers.weights.cards import card_path
+from iadb_helpers.weights.files import check_place
 
-MOST_STEPS, MOST_DIGITS = 10_000, 4_096  # of the commands: all states are kept, for the animation
+MOST_STEPS, MOST_DIGITS = 10_000, 4_096  # of ``sample``: all states are kept, for the animation
+MOST_PERIODS, MOST_TRAINING_STEPS = 1_000_000, 1_000_000_000
 MOST_VALUES = 1 << 30  # floats in these states: 4 GB
 
 
@@ -36,7 +39,7 @@ def train_command(args: argparse.Namespace) -> int:
     checkpoint = args.checkpoint or out.with_suffix(".training.safetensors")
     if checkpoint.resolve() == out.resolve():
         raise ValueError(f"the checkpoint and the weights must be two files, got {display_path(out)} for both")
-    check_writable(out, card_path(out))
+    check_place(out)
     recipe = RECIPES[args.recipe or work.recipe]
     max_steps = args.max_steps
     if args.periods is not None:
@@ -45,30 +48,29 @@ def train_command(args: argparse.Namespace) -> int:
         max_steps = work.max_steps
     if args.learning_rate is not None:
         recipe = replace(recipe, learning_rate=args.learning_rate)
-    dataset = load_mnist()
     torch.manual_seed(args.seed)
     model = load_weights(args.start, device) if args.start else UNet()
     started_from = sha256(args.start) if args.start else None  # now: the result may go to the same file
     if checkpoint.is_file() and not args.resume:
         print(f"{display_path(checkpoint)} will be replaced after the first period; --resume would go on from it")
-    history = train(
-        model, dataset, recipe=recipe, device=device, max_steps=max_steps, max_seconds=args.max_seconds,
-        seed=args.seed, origin=started_from, checkpoint=checkpoint, resume=args.resume,
-    )  # fmt: skip
-    if history.interrupted:
-        return 130  # the shell's number for an interrupt; the checkpoint holds all that was done
-    card = training_card(asdict(recipe), args.seed, dataset, history.losses, device)
-    if started_from:
-        card["started_from_sha256"] = started_from
-    try:
-        save_weights(model, out, card)
-    except OSError as error:  # the disk was not full when the training began
-        raise OSError(
-            f"{error}. Nothing is lost: {display_path(checkpoint)} holds the same weights. "
-            "Make room, and give the same command with --resume"
-        ) from error
-    print(f"weights: {display_path(out)}, SHA-256 {sha256(out)}")
-    return 0
+    dataset = load_mnist()
+    with reserved(out), Interrupt(ENDING) as ending:  # a signal to end waits for the weights, too
+        history = train(
+            model, dataset, recipe=recipe, device=device, max_steps=max_steps, max_seconds=args.max_seconds,
+            seed=args.seed, origin=started_from, checkpoint=checkpoint, resume=args.resume,
+        )  # fmt: skip
+        if not history.interrupted:
+            card = training_card(asdict(recipe), args.seed, dataset, history.losses, device)
+            if started_from:
+                card["started_from_sha256"] = started_from
+            try:
+                save_weights(model, out, card)
+            except OSError as error:  # the disk was not full when the training began
+                held = f"{display_path(checkpoint)} holds {history.saved:,} of {len(history.losses):,} steps"
+                raise OSError(f"{error}. {held}: make room, and give the same command with --resume") from error
+            print(f"weights: {display_path(out)}, SHA-256 {sha256(out)}")
+    ending.pass_on()
+    return 130 if history.interrupted else 0  # the shell's number for an interrupt
 
 
 def sample_command(args: argparse.Namespace) -> int:
@@ -81,11 +83,11 @@ def sample_command(args: argparse.Namespace) -> int:
     folder = args.out or results_dir()
     picture, animation = folder / "generated_mnist.png", folder / "generated_mnist.gif"
     check_writable(picture, animation)
+    images.check_gif(args.count, args.columns)
     x0 = torch.randn(args.count, 1, SIZE, SIZE, generator=torch.Generator().manual_seed(args.seed)).to(device)
     tangent = guided(model, load_gaussian(device)) if args.guided else model
     states = sample(tangent, x0, args.steps, trajectory=True, method=args.method, schedule=args.schedule)
-    images.save_png(states[-1], picture, args.columns)
-    images.save_gif(states, animation, args.columns)
+    write_together({picture: images.png(states[-1], args.columns), animation: images.gif(states, args.columns)})
     print(f"weights: {display_path(weights)}, SHA-256 {sha256(weights)}")
     print(f"{args.count} digits in {args.steps} steps: {display_path(picture)} and .gif")
     return 0
@@ -94,7 +96,8 @@ def sample_command(args: argparse.Namespace) -> int:
 def classifier_command(args: argparse.Namespace) -> int:
     """Train the classifier and save it with its card and its features of real digits; returns the exit status."""
     out = args.out or results_dir() / "classifier.safetensors"
-    check_writable(out, card_path(out))
+    check_place(out)
+    check_writable(features_path(out, train=True), features_path(out, train=False))
     training, test = load_mnist(), load_mnist(train=False)
     classifier = train_classifier(all_images(training), training.targets)
     card = save_classifier(classifier, out, training, test)
@@ -106,7 +109,7 @@ def classifier_command(args: argparse.Namespace) -> int:
 def gaussian_command(args: argparse.Namespace) -> int:
     """Fit the Gaussian that guidance leads away from, and save it with its card; returns the exit status."""
     out = args.out or results_dir() / "gaussian.safetensors"
-    check_writable(out, card_path(out))
+    check_place(out)
     save_gaussian(load_mnist(), out)
     print(f"{display_path(out)}, SHA-256 {sha256(out)}")
     return 0
@@ -120,10 +123,12 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("train", parents=[chance], help="train a network on MNIST and save its weights")
     command.set_defaults(run=train_command)
     command.add_argument("--recipe", choices=RECIPES, help="default: this machine's, as long as suits it")
-    command.add_argument("--periods", type=int, help="passes over the data (default: the recipe's)")
-    command.add_argument("--max-steps", type=int, help="stop after this many steps")
-    command.add_argument("--max-seconds", type=float, help="stop after this time, with the averaged weights so far")
-    command.add_argument("--learning-rate", type=float, help="the highest one, in a cycle (default: the recipe's)")
+    command.add_argument(
+        "--periods", type=whole_number(MOST_PERIODS), help="passes over the data (default: the recipe's)"
+    )
+    command.add_argument("--max-steps", type=whole_number(MOST_TRAINING_STEPS), help="stop after this many steps")
+    command.add_argument("--max-seconds", type=positive, help="stop after this time, with the averaged weights so far")
+    command.add_argument("--learning-rate", type=positive, help="the highest one, in a cycle (default: the recipe's)")
     command.add_argument("--start", type=path, help="weights to begin with, instead of random ones")
     command.add_argument("--out", type=weights_file, help="the weights file (default: results/weights.safetensors)")
     command.add_argument(

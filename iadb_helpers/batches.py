@@ -6,7 +6,7 @@ from itertools import count
 import torch
 from torch import Generator, Tensor
 
-from iadb_helpers.checks import described
+from iadb_helpers.checks import check_samples, checked_alpha, described
 from iadb_helpers.data import to_model_range
 
 Batch = tuple[Tensor, Tensor, Tensor]  # x0 and x1 [B, ...], alpha [B]
@@ -65,7 +65,8 @@ def batches(
         draw_alpha: gives the values of α.
 
     Raises:
-        ValueError: if the images do not fill a batch, or a function draws tensors of another shape.
+        ValueError: if the images do not fill a batch, or a function draws no floats of the right shape; and at the
+            first step, if x₀ is not finite or α outside [0, 1].
     """
     steps_a_period, period, order = len(images) // batch_size, None, images.new_empty(0)
     if steps_a_period == 0:
@@ -78,11 +79,14 @@ def batches(
         start = step % steps_a_period * batch_size
         x1 = to_model_range(images[order[start : start + batch_size]])
         x0, alpha = draw_x0(x1, generator), draw_alpha(batch_size, generator)
-        _check_shape("draw_x0", x0, x1.shape)  # else the blend would stretch them to fit, and train something else
-        _check_shape("draw_alpha", alpha, x1.shape[:1])
+        _check_drawn("draw_x0", x0, x1.shape)  # else the blend would stretch them to fit, and train something else
+        _check_drawn("draw_alpha", alpha, x1.shape[:1])
+        if step == first_step:  # only once: looking at values makes a GPU wait
+            check_samples("draw_x0's x0", x0)
+            checked_alpha(x1, alpha)
         yield x0, x1, alpha
 
 
-def _check_shape(function: str, drawn: object, shape: torch.Size) -> None:
-    if not isinstance(drawn, Tensor) or drawn.shape != shape:
-        raise ValueError(f"{function} must return a tensor {list(shape)}, got {described(drawn)}")
+def _check_drawn(function: str, drawn: object, shape: torch.Size) -> None:
+    if not isinstance(drawn, Tensor) or drawn.shape != shape or not drawn.is_floating_point():
+        raise ValueError(f"{function} must return floats {list(shape)}, got {described(drawn)}")

@@ -8,7 +8,7 @@ from torch import Generator, Tensor, nn
 
 from iadb_helpers.averaging import Average
 from iadb_helpers.machine.files import display_path
-from iadb_helpers.machine.tensor_files import check_tensors, read_tensors, save_tensors
+from iadb_helpers.machine.tensor_files import check_tensors, read_header, read_tensors, save_tensors, tensor_bytes
 
 KIND = "training checkpoint"
 MOMENTS = ("exp_avg", "exp_avg_sq")  # as Adam names its running means: of the gradient, and of its square
@@ -45,8 +45,24 @@ class Checkpoint:
         Raises:
             OSError: if it cannot be written; an old file is then intact.
         """
-        header = {"kind": KIND, **self.settings, "step": len(losses), "losses": losses}
-        save_tensors(self.path, self._tensors(), header)
+        save_tensors(self.path, self._tensors(), self._header(losses))
+
+    def check(self, resume: bool) -> None:
+        """Try before the first step what will be needed after the last one.
+
+        Raises:
+            ValueError: if no file can hold this training, or the path is of a file that is no training checkpoint,
+                and would be lost.
+        """
+        tensor_bytes(self._tensors(), self._header([]))
+        if not resume and self.path.exists() and read_header(self.path).get("kind") != KIND:
+            raise ValueError(
+                f"{display_path(self.path)} is no training checkpoint and would be replaced by one: "
+                "delete it, or use another checkpoint="
+            )
+
+    def _header(self, losses: list[float]) -> dict:
+        return {"kind": KIND, **self.settings, "step": len(losses), "losses": losses}
 
     def restore(self) -> list[float]:
         """Put everything back, and return the losses so far.
@@ -57,8 +73,15 @@ class Checkpoint:
         """
         tensors, header = read_tensors(self.path)
         self._check_header(header)
+        expected = self._tensors()
+        if tensors.get("noise/state", expected["noise/state"]).shape != expected["noise/state"].shape:
+            raise ValueError(
+                f"{display_path(self.path)} was written on another kind of device: its noise cannot go on here. "
+                "Begin anew with resume=False, or give another checkpoint="
+            )
         # A fused Adam writes as far as a weight reaches, whatever the size of its moment: nothing is used unchecked.
-        check_tensors(self.path, self._tensors(), tensors)
+        buffers = {name for name, _ in self.model.named_buffers()}  # a mask may well be infinite
+        check_tensors(self.path, expected, tensors, infinite=buffers)
         self._check_values(tensors, len(header["losses"]))
         self.model.load_state_dict({name: tensors[name] for name in self.model.state_dict()})
         self._restore_averages_and_moments(tensors)
@@ -90,14 +113,14 @@ class Checkpoint:
         may_change = {"name", "periods"} | (set() if self.settings["recipe"]["one_cycle"] else {"steps"})
         there, here = ({**each, **each["recipe"]} for each in (header, self.settings))
         differs = [
-            f"{key} {there.get(key)} there, {value} here"
+            f"{key} {str(there.get(key)):.100} there, {value} here"
             for key, value in here.items()
             if key not in may_change | {"recipe"} and there.get(key) != value
         ]
         if differs:
             raise ValueError(
                 f"{display_path(self.path)} is of another training ({'; '.join(differs)}): "
-                "begin anew with resume=False, or give another checkpoint="
+                "begin anew with resume=False (no --resume), or give another checkpoint="
             )
 
     def _check_values(self, tensors: dict[str, Tensor], done: int) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Collection
 import torch
 from torch import Tensor
 
+LARGEST_SEED = 1 << 62  # a generator takes up to 2⁶⁴, and the number of a period is added
+
 
 def described(x: object) -> str:
     """What was given, in a few words."""
@@ -14,19 +16,38 @@ def described(x: object) -> str:
 
 def check_count(name: str, value: object) -> None:
     """A whole number from 1 up."""
-    if not isinstance(value, int) or value < 1:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise ValueError(f"{name} must be a whole number from 1 up, got {value!r}")
 
 
 def check_positive(name: str, value: float) -> None:
     """A positive, finite number."""
+    check_number(name, value)
     if not 0 < value < math.inf:
         raise ValueError(f"{name} must be a positive number, got {value!r}")
 
 
+def check_number(name: str, value: object) -> None:
+    """A Python number, which a file in JSON can hold."""
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        raise ValueError(f"{name} must be a number, got {value!r}")
+
+
+def check_seed(value: object) -> None:
+    """A whole number that every generator takes."""
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < LARGEST_SEED:
+        raise ValueError(f"seed must be a whole number from 0 to 2^62, got {value!r}")
+
+
+def check_callable(name: str, value: object) -> None:
+    """A function, or what can be called like one."""
+    if not callable(value):
+        raise ValueError(f"{name} must be a function, got {value!r}")
+
+
 def check_choice(name: str, value: object, choices: Collection[str]) -> None:
     """One of a few words."""
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:
         raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
 
 
@@ -54,9 +75,11 @@ def alpha_beside(x: Tensor, alpha: Tensor | float) -> Tensor:
     Raises:
         ValueError: if α is neither a number nor one value a sample.
     """
+    if isinstance(alpha, complex) or (isinstance(alpha, Tensor) and alpha.is_complex()):
+        raise ValueError("alpha must be real, got a complex number")
     try:
         alpha = torch.as_tensor(alpha, dtype=x.dtype, device=x.device)  # not by way of float32, where 1 − 1e-9 is 1
-    except (TypeError, ValueError, RuntimeError) as error:
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
         raise ValueError(f"alpha must be a number or one value a sample, got {described(alpha)}") from error
     if alpha.ndim > 1 or (alpha.ndim == 1 and len(alpha) != len(x)):
         raise ValueError(f"alpha must be a number or of shape [{len(x)}], one value a sample, got {list(alpha.shape)}")

@@ -41,9 +41,14 @@ def to_model_range(images: Tensor) -> Tensor:
 
     The same numbers up to rounding, in operations that never wait for a GPU. Float images are in the model's range
     already, and are returned as they are.
+
+    Raises:
+        ValueError: for anything else.
     """
-    if images.dtype != torch.uint8:
+    if images.is_floating_point():
         return images
+    if images.dtype != torch.uint8 or images.ndim != 3 or images.shape[1:] != (28, 28):
+        raise ValueError(f"images must be floats, or bytes [N, 28, 28], got {described(images)}")
     x = (images.unsqueeze(1) / 255 - MEAN) * (2 / STD) - 1
     return interpolate(x, size=(SIZE, SIZE), mode="bilinear", align_corners=False)
 
@@ -144,14 +149,17 @@ def compact_images(dataset: Dataset) -> Tensor:
     Raises:
         ValueError: if the items are no pairs, or their images not finite float tensors.
     """
-    if isinstance(dataset, MNIST) and dataset.transform is REFERENCE_TRANSFORM:
+    if type(dataset) is MNIST and dataset.transform is REFERENCE_TRANSFORM:  # and no class with items of its own
         return dataset.data
     # With a generator of its own: else it would take a seed that it does not need from the global one.
     loader = DataLoader(dataset, batch_size=1024, generator=torch.Generator())
     try:
         images = torch.cat([x for x, _ in loader])
-    except (TypeError, ValueError) as error:  # what cannot be taken apart, or is no tensor
-        raise ValueError(f"the dataset must give pairs (image, label), the image as a tensor: {error}") from error
+    except (TypeError, ValueError, RuntimeError) as error:  # what is no pair, no tensor, or not all of one shape
+        reason = " ".join(str(error).split())
+        raise ValueError(
+            f"the dataset must give pairs (image, label), images as tensors of one shape: {reason}"
+        ) from error
     if not images.is_floating_point():
         raise ValueError(f"the dataset must give float images, got {images.dtype} {list(images.shape[1:])}")
     if not torch.isfinite(images).all():

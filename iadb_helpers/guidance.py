@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from torchvision.datasets import MNIST
 
 from iadb_helpers.blending import column
-from iadb_helpers.data import SIZE, all_images
+from iadb_helpers.checks import check_count, check_number, check_samples
+from iadb_helpers.data import SIZE, all_images, check_images
 from iadb_helpers.tangent import Tangent, evaluator
 from iadb_helpers.weights.cards import origin
 from iadb_helpers.weights.files import save_weights
@@ -61,7 +62,15 @@ def fit_gaussian(images: Tensor, directions: int = DIRECTIONS) -> Gaussian:
     Args:
         images: float [N, 1, 32, 32] in the model's range.
         directions: how many to keep, below 1,024.
+
+    Raises:
+        ValueError: for images that are none or not finite, or another number of directions.
     """
+    check_images("images", images)
+    check_samples("images", images)
+    check_count("directions", directions)
+    if directions >= SIZE**2:
+        raise ValueError(f"directions must be below {SIZE**2:,}, got {directions}")
     gaussian, x = Gaussian(directions), images.flatten(1).double()
     variances, axes = torch.linalg.eigh(x.T.cov(correction=0))  # from the weakest to the strongest
     gaussian.mean.copy_(x.mean(dim=0))
@@ -113,6 +122,7 @@ def guided(model: Tangent, weaker: Tangent, weight: float = WEIGHT, *, precision
     Raises:
         ValueError: if the weight is negative or not finite, or for another precision.
     """
+    check_number("weight", weight)
     if not 0 <= weight < math.inf:
         raise ValueError(f"weight must be a number from 0 up, got {weight!r}")
     own, other = evaluator(model, precision), evaluator(weaker, precision)

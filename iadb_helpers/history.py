@@ -26,6 +26,7 @@ class History:
         steps: how many steps the whole training has.
         interrupted: whether it was stopped (Ctrl-C, the stop button) before them.
         out_of_time: whether ``max_seconds`` ended it before them.
+        saved: how many steps the checkpoint holds; 0 where there is none.
         seconds: time spent in this call.
     """
 
@@ -33,6 +34,7 @@ class History:
     steps: int = 0
     interrupted: bool = False
     out_of_time: bool = False
+    saved: int = 0
     seconds: float = 0.0
 
 

@@ -1,6 +1,7 @@
 """Tensors to pictures: grids, film strips, PNG frames and GIFs, all through ``to_display``."""
 
 import io
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 from torchvision.utils import make_grid
 
+from iadb_helpers.checks import check_count, check_positive, described
 from iadb_helpers.data import SIZE, check_images, to_display
 from iadb_helpers.machine.files import write_atomically, write_together
 
@@ -38,6 +40,8 @@ def grid(x: Tensor, columns: int = 8, scale: int = 3) -> Image.Image:
         ValueError: if x is no batch of 32×32 images.
     """
     check_images("x", x)
+    check_count("columns", columns)
+    check_count("scale", scale)
     tiled = make_grid(to_display(x.detach().cpu()), nrow=columns, padding=BORDER, pad_value=0.5)[0]
     if len(x) == 1:  # make_grid leaves a single image without a border
         tiled = pad(tiled, 4 * (BORDER,), value=0.5)
@@ -52,13 +56,14 @@ def save_png(x: Tensor, path: str | Path, columns: int = 8, scale: int = 3) -> P
         ValueError: if x is no batch of 32×32 images.
         OSError: if it cannot be written; an old file is then intact.
     """
-    write_atomically(Path(path), _png(grid(x, columns, scale)))
+    write_atomically(Path(path), png(x, columns, scale))
     return Path(path)
 
 
-def _png(picture: Image.Image) -> bytes:
+def png(x: Tensor, columns: int = 8, scale: int = 3) -> bytes:
+    """``grid`` as the content of a PNG file."""
     file = io.BytesIO()
-    picture.save(file, "PNG")
+    grid(x, columns, scale).save(file, "PNG")
     return file.getvalue()
 
 
@@ -76,10 +81,11 @@ def save_frames(trajectory: Tensor, folder: str | Path, columns: int = 8, scale:
     """
     _check_trajectory(trajectory)
     folder = Path(folder)
-    frames = {folder / f"frame_{t:03d}.png": _png(grid(x, columns, scale)) for t, x in enumerate(trajectory)}
+    frames = {folder / f"frame_{t:03d}.png": png(x, columns, scale) for t, x in enumerate(trajectory)}
     write_together(frames)
-    for old in set(folder.glob("frame_[0-9]*.png")) - frames.keys():
-        old.unlink()
+    for old in set(folder.glob("frame_*.png")) - frames.keys():
+        if re.fullmatch(r"frame_\d+\.png", old.name) and old.is_file():
+            old.unlink()
     return list(frames)
 
 
@@ -96,24 +102,46 @@ def save_gif(
         seconds: from the first to the last state.
 
     Raises:
-        ValueError: if trajectory has another shape, or a picture of it is larger than a GIF can be.
+        ValueError: if trajectory has another shape, a picture of it is larger than a GIF can be, or a number is none.
         OSError: if it cannot be written; an old file is then intact.
     """
+    write_atomically(Path(path), gif(trajectory, columns, scale, frames, seconds))
+    return Path(path)
+
+
+def gif(trajectory: Tensor, columns: int = 8, scale: int = 1, frames: int = 25, seconds: float = 4.0) -> bytes:
+    """What ``save_gif`` writes."""
     _check_trajectory(trajectory)
+    check_count("frames", frames)
+    check_positive("seconds", seconds)
+    check_gif(trajectory.shape[1], columns, scale)
     chosen = np.linspace(0, len(trajectory) - 1, min(frames, len(trajectory))).round().astype(int)
     # 16 greys are enough to see in motion, and noise compresses badly: with 256 the file is twice as large.
     pictures = [grid(trajectory[t], columns, scale).quantize(16) for t in chosen]
     milliseconds = [round(1000 * seconds / len(pictures))] * (len(pictures) - 1) + [1000]
-    if max(pictures[0].size) > LARGEST_GIF:
-        raise ValueError(f"a GIF has at most {LARGEST_GIF:,} pixels a side, got {pictures[0].size}: use other columns")
     file = io.BytesIO()
     more = {"append_images": pictures[1:], "duration": milliseconds}
     pictures[0].save(file, "GIF", save_all=True, loop=0, optimize=True, **more)
-    write_atomically(Path(path), file.getvalue())
-    return Path(path)
+    return file.getvalue()
 
 
-def _check_trajectory(trajectory: Tensor) -> None:
+def check_gif(digits: int, columns: int, scale: int = 1) -> None:
+    """Let a grid of so many digits pass only if a GIF can hold it.
+
+    Raises:
+        ValueError: if it is too large, or a number is none.
+    """
+    check_count("columns", columns)
+    check_count("scale", scale)
+    across = min(columns, digits)
+    sides = [n * (SIZE + BORDER) * scale for n in (across, -(-digits // across))]
+    if max(sides) > LARGEST_GIF - BORDER * scale:
+        raise ValueError(f"a GIF has at most {LARGEST_GIF:,} pixels a side: {digits:,} digits need other columns")
+
+
+def _check_trajectory(trajectory: object) -> None:
+    if not isinstance(trajectory, Tensor):
+        raise ValueError(f"trajectory must be a tensor [T + 1, B, 1, {SIZE}, {SIZE}], got {described(trajectory)}")
     if trajectory.ndim != 5 or trajectory.shape[2:] != (1, SIZE, SIZE) or 0 in trajectory.shape:
         raise ValueError(f"trajectory must be [T + 1, B, 1, {SIZE}, {SIZE}], got {list(trajectory.shape)}")
 

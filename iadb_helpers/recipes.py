@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from iadb_helpers.checks import check_count, check_positive
+from iadb_helpers.checks import check_count, check_number, check_positive
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,7 @@ class Recipe:
         check_count("periods", self.periods)
         check_count("batch_size", self.batch_size)
         check_positive("learning_rate", self.learning_rate)
+        check_number("average", self.average)
         if not 0 <= self.average < 1:
             raise ValueError(f"average must lie in [0, 1), got {self.average!r}")
 

@@ -1,5 +1,6 @@
 """Sampling: from noise to digit along the network's tangents, and back."""
 
+import sys
 from collections.abc import Callable, Iterable, Iterator
 
 import torch
@@ -46,9 +47,10 @@ def evaluations(method: str, steps: int) -> int:
     """How often ``sample`` evaluates the network (NFE): the fair measure of what a method costs.
 
     Raises:
-        ValueError: if no method has this name.
+        ValueError: if no method has this name, or steps < 1.
     """
     check_choice("method", method, METHODS)
+    check_count("steps", steps)
     return 2 * steps - 1 if method == "heun" else steps
 
 
@@ -70,7 +72,7 @@ def sample(
 
     Args:
         model: D, called as ``model(x, alpha)`` with α of shape [B].
-        x0: Gaussian noise, float [B, ...] ([B, 1, 32, 32] for the U-Net), on the model's device.
+        x0: Gaussian noise, float32 or float64 [B, ...] ([B, 1, 32, 32] for the U-Net), on the model's device.
         steps: T, from 1 up.
         trajectory: return the state before the first step and after each one.
         method: ``"euler"``, the paper's, error of order 1/T; ``"heun"``, of order 1/T² with two evaluations a step;
@@ -130,7 +132,7 @@ def _room(states: int, x: Tensor) -> Tensor:
     """Memory for states shaped like x, claimed before any is computed."""
     try:
         return x.new_empty(states, *x.shape)
-    except RuntimeError as error:  # also PyTorch's OutOfMemoryError
+    except (RuntimeError, TypeError, OverflowError) as error:  # also PyTorch's OutOfMemoryError, and absurd numbers
         gigabytes = states * x.numel() * x.element_size() / 1e9
         raise MemoryError(
             f"{states:,} states are {gigabytes:,.0f} GB: take fewer steps, or trajectory=False"
@@ -143,7 +145,8 @@ def _last(states: Iterable[Tensor], steps: int, x: Tensor, kept: Tensor | None =
         kept[0] = x
     with Threads(x.device) as threads:
         # A bar only where it takes over 5 s.
-        bar = tqdm(threads.timed(states), total=steps, unit="step", leave=False, delay=5)
+        silent = sys.stderr is None  # in a process without one
+        bar = tqdm(threads.timed(states), total=steps, unit="step", leave=False, delay=5, disable=silent)
         for t, x in enumerate(bar, start=1):
             bar.set_postfix_str(str(threads), refresh=False)
             if kept is not None:
@@ -156,6 +159,8 @@ def _last(states: Iterable[Tensor], steps: int, x: Tensor, kept: Tensor | None =
 def _check(model: Tangent, name: str, x: Tensor, steps: int) -> None:
     check_count("steps", steps)
     check_samples(name, x)
+    if x.dtype not in (torch.float32, torch.float64):
+        raise ValueError(f"{name} must be float32 or float64, or steps of 1/T are lost in rounding, got {x.dtype}")
     weight = next(model.parameters(), None) if isinstance(model, nn.Module) else None
     if weight is not None and weight.device != x.device:
         raise ValueError(f"{name} must be on the model's device, {weight.device}, got {x.device}")

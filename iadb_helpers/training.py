@@ -16,7 +16,7 @@ from iadb_helpers.averaging import Average
 from iadb_helpers.batches import Batch, DrawAlpha, DrawX0, batches, focused_alpha, gaussian_noise, uniform_alpha
 from iadb_helpers.blending import mix
 from iadb_helpers.checkpoints import Checkpoint
-from iadb_helpers.checks import check_count, check_positive, described
+from iadb_helpers.checks import check_callable, check_count, check_positive, check_seed, described
 from iadb_helpers.data import compact_images, to_model_range
 from iadb_helpers.history import History, Recorder
 from iadb_helpers.machine.console import Console
@@ -143,7 +143,8 @@ def train(
         resume: continue from that file where there is one, to the same losses as if never stopped: to the last bit
             where the number of threads is the same and stays so (``IADB_THREADS``), else up to rounding. Seed, origin,
             recipe and number of images must be the same as before; so must the names of loss, ``draw_x0`` and
-            ``draw_alpha`` (two lambdas cannot be told apart).
+            ``draw_alpha`` (two lambdas cannot be told apart). A network that draws numbers itself (dropout) draws
+            others.
 
     Returns:
         A ``History``; ``.losses`` holds every step since the very first, resumed or not.
@@ -151,34 +152,46 @@ def train(
     Raises:
         ValueError: for fewer images than one batch, a setting out of its range, images that are not finite floats, an
             absent device, a model, loss or drawing function that returns another shape, or a checkpoint that is
-            damaged, of another network, of another training, or in use by another process.
+            damaged, of another network, of another training, no checkpoint at all, or in use by another process.
         OSError: if the checkpoint cannot be written there.
         FloatingPointError: when a loss or weight is no longer finite; says the step. The checkpoint, if any, is the
             last good one.
         RuntimeError: when the GPU's memory does not suffice; says what to change.
     """
+    if not isinstance(recipe, Recipe):
+        raise ValueError(f"recipe must be a Recipe, for example iadb_helpers.recipes.FAST, got {recipe!r}")
     given = {"periods": periods, "batch_size": batch_size, "learning_rate": learning_rate}
     recipe = replace(recipe, **{name: value for name, value in given.items() if value is not None})
-    _check_settings(dataset, recipe, max_steps, max_seconds, checkpoint, resume)
-    draw_alpha = draw_alpha or (focused_alpha if recipe.focused else uniform_alpha)
+    if draw_alpha is None:
+        draw_alpha = focused_alpha if recipe.focused else uniform_alpha
+    for name, function in (("loss", loss), ("draw_x0", draw_x0), ("draw_alpha", draw_alpha)):
+        check_callable(name, function)
+    _check_settings(model, max_steps, max_seconds, seed, origin, checkpoint, resume)
     network = evaluator(model, precision)
     device = pick_device(device)
-    path, interrupted = Path(checkpoint) if checkpoint else None, Interrupt()
+    # Resolved now: a program may go to another folder meanwhile.
+    path = Path(checkpoint).expanduser().resolve() if checkpoint is not None else None
+    interrupted, history = Interrupt(), History()
     keep_freed_memory()
     try:
         with reserved(path):
             images = compact_images(dataset).to(device)
+            if len(images) < recipe.batch_size:
+                raise ValueError(f"{len(images)} images are fewer than one batch of {recipe.batch_size}")
             model.to(device).train()
             optimizer, average = fused_adam(model, device), Average(model, recipe.average)
             generator = Generator(device).manual_seed(seed)
             steps_a_period = len(images) // recipe.batch_size
-            history = History(steps=min(recipe.periods * steps_a_period, max_steps or sys.maxsize))
+            history.steps = min(recipe.periods * steps_a_period, max_steps or sys.maxsize)
             settings = {"recipe": asdict(recipe), "seed": seed, "origin": origin, "images": len(images)}
             settings |= {"steps": history.steps}
             settings |= {"loss": _name(loss), "draw_x0": _name(draw_x0), "draw_alpha": _name(draw_alpha)}
             file = Checkpoint(path, model, average, optimizer, generator, settings) if path else None
+            if file:
+                file.check(resume)
             if resume and file and file.path.is_file():
                 history.losses = file.restore()
+                history.saved = len(history.losses)
             first_step = len(history.losses)
             rate_at = partial(recipe.rate_at, steps=history.steps)
             stream = batches(images, recipe.batch_size, seed, generator, first_step, draw_x0, draw_alpha)
@@ -202,20 +215,24 @@ def train(
                             break
                         set_learning_rate(optimizer, rate_at(recorder.step))
                         if recorder.step % steps_a_period == 0:
-                            _check_and_save(model, recorder, file)
+                            _check_and_save(model, optimizer, recorder, file)
                 if recorder.step > first_step:
-                    _check_and_save(model, recorder, file)
+                    _check_and_save(model, optimizer, recorder, file)
                 average.apply()  # only now: the checkpoint needs the weights that the next step starts from
                 stopped = history.interrupted or history.out_of_time
-                go_on = f"; resume=True continues from {display_path(path)}" if path and stopped else ""
-                console.say(recorder.last_line() + go_on)
+                line = recorder.last_line()
+                if path and stopped:
+                    line += f"; resume=True continues from {display_path(path)}"
+                if path and history.saved < recorder.step:
+                    line += f", which could not be written and holds {history.saved:,} steps"
+                console.say(line)
     except torch.OutOfMemoryError as error:
         raise RuntimeError(
             f"the GPU's memory does not suffice for batches of {recipe.batch_size}: "
             f"use train(..., batch_size={max(1, recipe.batch_size // 2)}) or device='cpu'"
         ) from error
     except FloatingPointError as error:
-        if path and path.is_file():
+        if path and history.saved:
             raise FloatingPointError(f"{error}. The last good checkpoint is {display_path(path)}") from error
         raise
     finally:
@@ -224,13 +241,20 @@ def train(
     return history
 
 
-def _check_settings(dataset, recipe: Recipe, max_steps, max_seconds, checkpoint, resume: bool) -> None:
+def _check_settings(model, max_steps, max_seconds, seed, origin, checkpoint, resume: bool) -> None:
+    if not isinstance(model, nn.Module):
+        raise ValueError(f"model must be a torch.nn.Module, got {model!r}")
+    if not any(weight.requires_grad for weight in model.parameters()):
+        raise ValueError("model must have weights that can be trained (requires_grad), got none")
+    if not torch.is_grad_enabled():
+        raise ValueError("train must not be called under torch.no_grad(): it needs gradients")
+    check_seed(seed)
+    if origin is not None and not isinstance(origin, str):
+        raise ValueError(f"origin must be a text, got {origin!r}")
     if max_steps is not None:
         check_count("max_steps", max_steps)
     if max_seconds is not None:
         check_positive("max_seconds", max_seconds)
-    if len(dataset) < recipe.batch_size:
-        raise ValueError(f"{len(dataset)} images are fewer than one batch of {recipe.batch_size}")
     if resume and checkpoint is None:
         raise ValueError("resume=True needs checkpoint=, the file to continue from")
 
@@ -245,18 +269,26 @@ def _one_number(loss: Loss, *arguments) -> Tensor:
 
 def _name(function: Callable) -> str:
     """What tells one function from another in a checkpoint."""
+    if isinstance(function, partial):
+        return f"{_name(function.func)} with {function.args} {function.keywords}"
     return getattr(function, "__qualname__", type(function).__name__)
 
 
-def _check_and_save(model: nn.Module, recorder: Recorder, file: Checkpoint | None) -> None:
-    """Write a checkpoint, but only of losses and weights that are finite."""
+def _check_and_save(
+    model: nn.Module, optimizer: torch.optim.Optimizer, recorder: Recorder, file: Checkpoint | None
+) -> None:
+    """Write a checkpoint, but only of losses, weights and moments that are finite."""
     recorder.fetch()
     # A loss can be finite while the step it led to was not, so the weights themselves are looked at.
     if not all(torch.isfinite(p).all() for p in model.parameters()):
         raise recorder.diverged("a weight is no longer finite", recorder.step)
+    moments = (moment for state in optimizer.state.values() for moment in state.values())
+    if not all(torch.isfinite(moment).all() for moment in moments):  # gradients whose square is too large
+        raise recorder.diverged("a moment of Adam's is no longer finite", recorder.step)
     if file is None:
         return
     try:
         file.save(recorder.history.losses)
-    except OSError as error:  # hours of training are worth more than this file: say so and go on
+        recorder.history.saved = recorder.step
+    except (OSError, MemoryError) as error:  # hours of training are worth more than this file: say so and go on
         warnings.warn(f"no checkpoint of step {recorder.step}: {error}", stacklevel=3)

@@ -105,7 +105,15 @@ def test_provenance_is_told_with_and_without_a_card(tmp_path):
     path = tmp_path / "w.safetensors"
     path.write_bytes(b"weights")
     first = [str(path), f"SHA-256 {sha256(path)}, recipe"]
-    assert provenance(path) == "\n".join(first) + " unknown, because it has no card"
-    for card, recipe in (({"recipe": {"name": "mine"}}, "mine"), ({}, "unknown")):
-        card_path(path).write_bytes(card_bytes(card, b"weights"))
+    assert provenance(path) == "\n".join(first) + " unknown: it has no card"
+    written = card_bytes({"recipe": {"name": "mine"}}, b"weights")
+    for content, recipe in (
+        (written, "'mine'"),
+        (card_bytes({}, b"weights"), "None"),
+        (card_bytes({"recipe": {"name": "mine"}}, b"other weights"), "unknown: not its card"),
+        (card_bytes({"recipe": "mine"}, b"weights"), "unknown: its card cannot be read"),
+        (b"{", "unknown: its card cannot be read"),
+        (written.replace(b"mine", b"\\u001b[2J\\ud800"), r"'\x1b[2J\ud800'"),  # nothing that acts on a terminal
+    ):
+        card_path(path).write_bytes(content)
         assert provenance(path) == "\n".join(first) + f" {recipe}"

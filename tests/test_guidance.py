@@ -163,7 +163,7 @@ def test_the_gaussian_keeps_float32_whatever_is_asked_for(gaussian):
 
 
 def test_a_weaker_tangent_of_another_shape_is_refused():
-    with pytest.raises(ValueError, match=r"the model must return \[2, 1, 32, 32\]"):
+    with pytest.raises(ValueError, match=r"the model must return floats \[2, 1, 32, 32\]"):
         sample(guided(lambda x, alpha: x, lambda x, alpha: x[:1]), noise(2), 2)
 
 

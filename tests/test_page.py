@@ -38,24 +38,25 @@ def test_page_command_writes_a_page_of_the_weights_given(tmp_path, monkeypatch, 
 
 
 def test_page_command_names_what_is_wrong(tmp_path, capsys):
-    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder.html").mkdir()
     for out, more, said in (
         ("out.html", ["--weights", "nowhere.safetensors"], "no weights at"),
-        ("folder", [], f"could not write {tmp_path / 'folder'} (Is a directory)"),
+        ("folder.html", [], f"could not write {tmp_path / 'folder.html'} (Is a directory)"),
+        ("README.md", [], "must be a name that ends in .html"),
     ):
         assert main(["page", str(tmp_path / out), *more]) == 1
         assert said in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main(["page", str(tmp_path / "out.html"), "--digits", "99"])
     assert "1 to 64" in capsys.readouterr().err
-    assert [each.name for each in tmp_path.iterdir()] == ["folder"]
+    assert [each.name for each in tmp_path.iterdir()] == ["folder.html"]
 
 
 def test_the_packages_own_command_writes_the_same_page(tmp_path, monkeypatch):
     monkeypatch.setattr(page_module, "MAX_STEPS", 1)
     monkeypatch.setattr("secrets.token_hex", lambda n: "the-same")
     pages = []
-    for name, command in (("one", main), ("other", package_main)):
+    for name, command in (("one.html", main), ("other.html", package_main)):
         assert command(["page", str(tmp_path / name), "--digits", "1"]) == 0
         pages.append((tmp_path / name).read_bytes())
     assert pages[0] == pages[1]

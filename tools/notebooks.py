@@ -90,7 +90,10 @@ def execute(path: Path, progress: bool = True) -> nbformat.NotebookNode:
         CellExecutionError: if a cell fails.
         Interrupted: by Ctrl-C.
     """
-    notebook = nbformat.read(path, as_version=4)
+    try:
+        notebook = nbformat.read(path, as_version=4)
+    except Exception as error:  # nbformat lets out whatever its parsers raise
+        raise ValueError(f"{display_path(path)} is no notebook: {str(error):.200}") from error
 
     def announce(cell, cell_index):
         if progress:
@@ -124,8 +127,10 @@ def execute(path: Path, progress: bool = True) -> nbformat.NotebookNode:
 def tutorial(lessons: Sequence[str] = ()) -> None:
     """Run the series for real: 03 trains, 04 samples what 03 trained; notebooks and pages go to the results folder."""
     results = results_dir()
+    if results.resolve() == NOTEBOOKS.resolve():
+        raise ValueError("IADB_RESULTS must not be the folder of the lessons, which would be overwritten")
     # Only 04 reads this: in any other run it samples the weights that ship.
-    os.environ["IADB_WEIGHTS"] = str(results / "weights.safetensors")
+    os.environ["IADB_WEIGHTS"] = str(results / "lesson_03.safetensors")
     print(f"profile {profile().name!r}, on {describe_machine(pick_device())}")
     for path in series(lessons):
         started = time.monotonic()

@@ -6,6 +6,7 @@ from torch.nn.functional import cross_entropy, gelu, pad, relu
 from torch.optim.lr_scheduler import OneCycleLR
 from tqdm import tqdm
 
+from iadb_helpers.checks import check_count
 from iadb_helpers.data import MEAN, SIZE, STD, check_images, to_display
 from iadb_helpers.weights.shelf import SHELF, load_shipped
 
@@ -58,7 +59,14 @@ def train_classifier(images: Tensor, labels: Tensor, periods: int = PERIODS, see
 
     Returns:
         The classifier, in eval mode, on the CPU like the digits.
+
+    Raises:
+        ValueError: for no pictures as the classifier takes them, fewer than a batch, or no label for each.
     """
+    check_images("images", images)
+    check_count("periods", periods)
+    if len(images) < BATCH or labels.shape != images.shape[:1] or not ((labels >= 0) & (labels <= 9)).all():
+        raise ValueError(f"there must be {BATCH} images or more, each with a label 0 … 9, got {len(images)}")
     with torch.random.fork_rng(devices=[]):  # the caller's random numbers stay as they were
         torch.manual_seed(seed)
         classifier = Classifier()
@@ -110,5 +118,5 @@ def classify(x: Tensor, classifier: Classifier | None = None) -> tuple[Tensor, T
     """
     check_images("x", x)
     classifier = load_classifier(x.device) if classifier is None else classifier
-    features = torch.cat([classifier.features(batch) for batch in x.split(500)])
+    features = torch.cat([classifier.features(batch.float()) for batch in x.split(500)])
     return features.cpu(), classifier.scores(features).cpu()

@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from iadb_helpers.checks import check_count, check_number, check_samples
+
 SUBSETS, SUBSET_SIZE = 50, 1000  # of the kernel distance
 
 
@@ -27,7 +29,8 @@ def frechet_distance(real: Tensor, made: Tensor) -> float:
         ValueError: if a set has fewer than F + 1 samples (its covariance would be singular), holds NaN, or the shapes
             do not fit.
     """
-    _check(real, made, at_least=real.shape[-1] + 1)
+    _check(real, made, at_least=2)
+    _check(real, made, at_least=real.shape[1] + 1)
     from torchmetrics.image.fid import FrechetInceptionDistance
 
     return _compared(FrechetInceptionDistance(_GivenFeatures(real.shape[1])), real, made).item()
@@ -60,6 +63,8 @@ def kernel_distance(real: Tensor, made: Tensor) -> tuple[float, float]:
         size = min(SUBSET_SIZE, len(real), len(made))
         metric = KernelInceptionDistance(_GivenFeatures(real.shape[1]), subsets=SUBSETS, subset_size=size)
         scale = real.double().square().mean().sqrt()
+        if scale == 0:
+            raise ValueError("real must not be all zeros: its size is the unit of the distance")
         mean, deviation = _compared(metric, real / scale, made / scale)
     return mean.item(), deviation.item()
 
@@ -101,8 +106,7 @@ def precision_recall(real: Tensor, made: Tensor, k: int = 3) -> tuple[float, flo
     Raises:
         ValueError: if a set has no more than k samples, holds NaN, or the shapes do not fit, or k < 1.
     """
-    if k < 1:
-        raise ValueError(f"k must be at least 1, got {k}")
+    check_count("k", k)
     _check(real, made, at_least=k + 1)
     return _share_among(made, real, k), _share_among(real, made, k)
 
@@ -112,7 +116,7 @@ def _share_among(samples: Tensor, of: Tensor, k: int) -> float:
     from sklearn.metrics import pairwise_distances_chunked
     from sklearn.neighbors import NearestNeighbors
 
-    x, y = samples.double().cpu().numpy(), of.double().cpu().numpy()
+    x, y = (features.detach().double().cpu().numpy() for features in (samples, of))
     radii = NearestNeighbors(n_neighbors=k).fit(y).kneighbors()[0][:, -1]  # given nothing, it leaves out each itself
     with config_context(working_memory=256):  # MB; 10,000 × 10,000 distances would be 800
         blocks = pairwise_distances_chunked(x, y, reduce_func=lambda far, _: (far <= radii).any(axis=1))
@@ -125,22 +129,39 @@ def share_confident(scores: Tensor, confidence: float = 0.95) -> float:
     Args:
         scores: logits, [N, 10].
         confidence: probability of the likeliest class, 0 to 1.
+
+    Raises:
+        ValueError: if scores are not finite or of another shape, or confidence is no probability.
     """
+    _check_scores(scores)
+    check_number("confidence", confidence)
+    if not 0 <= confidence <= 1:
+        raise ValueError(f"confidence must be from 0 to 1, got {confidence!r}")
     return (scores.softmax(dim=1).amax(dim=1) > confidence).double().mean().item()
 
 
 def class_balance(scores: Tensor) -> Tensor:
-    """[N, 10] scores → the share of digits that the classifier takes for each class, [10], summing to 1."""
+    """[N, 10] scores → the share of digits that the classifier takes for each class, [10], summing to 1.
+
+    Raises:
+        ValueError: if scores are not finite or of another shape.
+    """
+    _check_scores(scores)
     return torch.bincount(scores.argmax(dim=1), minlength=10) / len(scores)
+
+
+def _check_scores(scores: Tensor) -> None:
+    check_samples("scores", scores)
+    if scores.ndim != 2 or scores.shape[1] != 10 or len(scores) == 0:
+        raise ValueError(f"scores must be [N, 10] with N from 1 up, got {list(scores.shape)}")
 
 
 def _check(real: Tensor, made: Tensor, at_least: int) -> None:
     """Let two sets of features pass only if they can be compared."""
     for name, features in (("real", real), ("made", made)):
+        check_samples(name, features)
         if features.ndim != 2:
             raise ValueError(f"{name} must be features [N, F], got {list(features.shape)}")
-        if not torch.isfinite(features).all():
-            raise ValueError(f"{name} holds NaN or infinite values")
         if len(features) < at_least:
             raise ValueError(f"{name} must be at least {at_least} samples for this measure, got {len(features)}")
     if real.shape[1] != made.shape[1]:

@@ -22,6 +22,7 @@ def nearest_training_digit(x: Tensor, training: Tensor) -> tuple[Tensor, Tensor]
     """
     check_images("x", x)
     check_images("training", training)
+    x, training = x.float(), training.float()
     pixels = to_display(x).flatten(1)
     nearest = torch.full((len(x),), torch.inf, device=x.device)
     index = torch.zeros(len(x), dtype=torch.long, device=x.device)

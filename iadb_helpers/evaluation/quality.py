@@ -67,8 +67,8 @@ def measure_real(n: int = REAL_DIGITS) -> Quality:
     Raises:
         ValueError: for fewer than 65 or more than 10,000.
     """
-    if not 65 <= n <= REAL_DIGITS:
-        raise ValueError(f"n must be from 65 to {REAL_DIGITS:,}, got {n}")
+    if not isinstance(n, int) or not 65 <= n <= REAL_DIGITS:
+        raise ValueError(f"n must be from 65 to {REAL_DIGITS:,}, got {n!r}")
     features = real_features(train=False)[:n]
     with torch.no_grad():
         return _quality(features, load_classifier("cpu").scores(features))

@@ -47,7 +47,8 @@ class Scrubber:
     def _repr_html_(self) -> str:
         """The fragment. Its script builds the controls, so that nothing dead is left where scripts are stripped."""
         name = f"iadb-{secrets.token_hex(6)}"  # else two sliders on one page would move the first one's pictures
-        data = json.dumps(self.payload, ensure_ascii=False).replace("</", "<\\/")
+        # No "<" at all: in a script, "<!--<script>" would swallow the rest of the page.
+        data = json.dumps(self.payload, ensure_ascii=False).replace("<", "\\u003c")
         return (
             f'<style>{STYLE.read_text(encoding="utf-8")}</style><div id="{name}"></div><script>(() => {{\n'
             f'{SCRIPT.read_text(encoding="utf-8")}\nmount(document.getElementById("{name}"), {data});\n}})()</script>'

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from iadb_helpers.blending import blend, deblend
-from iadb_helpers.checks import checked_alpha
+from iadb_helpers.checks import check_seed, checked_alpha
 from iadb_helpers.data import SIZE, check_images
 from iadb_helpers.explorer.captions import caption_of_a_blend, caption_of_a_jump, caption_on_the_path
 from iadb_helpers.sampling import sample
@@ -52,10 +52,11 @@ def draw_noise(digits: int, seed: int) -> Tensor:
     """x₀ of some digits, [digits, 1, 32, 32]: always the first of 64, so that another number shows the same digits.
 
     Raises:
-        ValueError: if digits is not from 1 to 64.
+        ValueError: if digits is not from 1 to 64, or seed is none.
     """
     if not (isinstance(digits, int) and 1 <= digits <= MAX_DIGITS):
         raise ValueError(f"digits must be from 1 to {MAX_DIGITS}, got {digits!r}")
+    check_seed(seed)
     return torch.randn(MAX_DIGITS, 1, SIZE, SIZE, generator=torch.Generator().manual_seed(seed))[:digits]
 
 

@@ -34,6 +34,8 @@ def page(frames: Frames) -> str:
 
 def page_command(args: argparse.Namespace) -> int:
     """Write the page of some digits and weights; returns the exit status."""
+    if args.out.suffix != ".html":
+        raise ValueError(f"a page must be a name that ends in .html, got {str(args.out)!r}")
     check_writable(args.out)
     model = load_weights(args.weights) if args.weights else load_pretrained()
     x0 = draw_noise(args.digits, args.seed).to(next(model.parameters()).device)

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from iadb_helpers.checks import check_choice
 from iadb_helpers.data import load_mnist
 from iadb_helpers.explorer.fragment import PANELS, SCRIPT, STYLE, payload, scrubber
 from iadb_helpers.explorer.frames import Frames, blending_frames, deblending_frames, draw_noise, jump_frames
@@ -49,6 +50,7 @@ class AlphaExplorer:
             ValueError: for a setting out of range, or a class of which there is no digit.
         """
         n, steps, mode = asked["digits"], asked["steps"], asked["mode"]
+        check_choice("mode", mode, ("deblend", "blend", "jump"))
         if mode == "jump":
             return self._jump(asked)
         key = (mode, n, asked["seed"], asked["label"] if mode == "blend" else steps)
@@ -62,6 +64,7 @@ class AlphaExplorer:
         return self.kept[key]
 
     def _jump(self, asked: dict) -> Frames:
+        check_choice("source", asked["source"], ("state", "blend", "noise"))
         path = self.frames({**asked, "mode": "blend" if asked["source"] == "blend" else "deblend"})
         at = 0 if asked["source"] == "noise" else int((path.alphas - asked["x_at"]).abs().argmin())
         return jump_frames(self.model, path.x_alpha[at].to(self.device), path.alphas[at].item(), asked["told"])
@@ -70,8 +73,10 @@ class AlphaExplorer:
         """n digits of a class, from a place in the data that the seed decides."""
         if self.dataset is None:
             self.dataset = load_mnist(train=False)
-        targets = torch.as_tensor(getattr(self.dataset, "targets", ()))
-        fitting = torch.arange(len(targets)) if label == "any" else (targets == int(label)).nonzero().flatten()
+        if label == "any":
+            fitting = torch.arange(len(self.dataset))  # pyright: ignore[reportArgumentType] (not all have a length)
+        else:
+            fitting = (torch.as_tensor(getattr(self.dataset, "targets", ())) == int(label)).nonzero().flatten()
         if len(fitting) == 0:
             raise ValueError(f"there is no digit of class {label} in this data")
         chosen = fitting[(torch.arange(n) + n * seed) % len(fitting)]
@@ -81,8 +86,8 @@ class AlphaExplorer:
         """What a front end is sent for its settings: a payload, or {"error": a sentence}."""
         try:
             return payload(self.frames(asked), tuple(PANELS)) | {"count": asked["count"]}
-        except (ValueError, OSError, ModuleNotFoundError) as error:  # MNIST may not be had, for *Blend*
-            return {"error": str(error), "count": asked["count"]}
+        except Exception as error:  # whatever a reader's model or data does; else the page would wait for ever
+            return {"error": str(error) or type(error).__name__, "count": asked["count"]}
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         """The live form where anywidget is installed, and always the static one, which pages fall back to."""

@@ -2,6 +2,7 @@
 
 import argparse
 import io
+import math
 import os
 import sys
 from collections.abc import Callable
@@ -39,18 +40,32 @@ def seed(text: str) -> int:
     return number
 
 
+def positive(text: str) -> float:
+    """A positive, finite number: a type for an argument."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a positive and finite number, got {text!r}")
+    return number
+
+
 def path(text: str) -> Path:
     """A path, also one whose ``~`` the shell has left alone (``--out=~/x``): a type for an argument."""
     if not text:
         raise argparse.ArgumentTypeError("must not be empty")
-    return Path(text).expanduser()
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise argparse.ArgumentTypeError(f"names the home folder of nobody here, got {text!r}") from error
 
 
 def weights_file(text: str) -> Path:
     """A path of weights to write: a type for an argument."""
     file = path(text)
     if file.suffix != ".safetensors":  # the card lies beside it, and ends in .json
-        raise argparse.ArgumentTypeError(f"must end in .safetensors, got {text!r}")
+        raise argparse.ArgumentTypeError(f"must be a name that ends in .safetensors, got {text!r}")
     return file
 
 
@@ -65,13 +80,14 @@ def run(parser: argparse.ArgumentParser, arguments: list[str] | None) -> int:
     try:
         args = parser.parse_args(arguments)
         status = args.run(args)
-        sys.stdout.flush()
+        if sys.stdout:  # None in a process without one
+            sys.stdout.flush()
         return status
     except BrokenPipeError:  # whoever read the output (head, less) has ended; nobody is there to be told
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # else Python would complain of it at its own end
         return 1
     except ERRORS as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {str(error) or 'the memory does not suffice'}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

@@ -25,7 +25,9 @@ class Console:
 
     def write(self, text: str) -> None:
         encoding = getattr(self.stream, "encoding", None) or "utf-8"
-        self._try("write", text.encode(encoding, "backslashreplace").decode(encoding))
+        with contextlib.suppress(LookupError):  # an encoding that Python does not know
+            text = text.encode(encoding, "backslashreplace").decode(encoding)
+        self._try("write", text)
 
     def flush(self) -> None:
         self._try("flush")
@@ -35,7 +37,7 @@ class Console:
             return
         try:
             getattr(self.stream, method)(*arguments)
-        except (OSError, ValueError):  # ValueError: the file was closed
+        except Exception:  # a pipe or file that was closed, or whatever a stream does that somebody put in its place
             self.is_lost = True
             self.lost()
 

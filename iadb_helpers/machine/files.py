@@ -21,19 +21,28 @@ def path_setting(variable: str, default: Path) -> Path:
     One rule for all of them, so that a notebook and a command mean the same folder wherever they were started: a
     relative path counts from the checkout, and ``~`` is the home folder.
     """
-    return ROOT / Path(os.environ.get(variable) or default).expanduser()
+    setting = os.environ.get(variable)
+    try:
+        return ROOT / Path(setting or default).expanduser()
+    except RuntimeError as error:
+        raise ValueError(f"{variable} names the home folder of nobody here, got {setting!r}") from error
 
 
 def results_dir() -> Path:
     """Where pictures, weights and checkpoints go: ``IADB_RESULTS`` if set, else ``results/`` of the checkout."""
     folder = path_setting("IADB_RESULTS", ROOT / "results")
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(f"IADB_RESULTS must be a folder that can be made, got {folder} ({error.strerror})") from error
     return folder
 
 
 def display_path(path: Path) -> str:
     """A path as a reader should see it: from the checkout where it lies inside, else whole."""
-    path = Path(path).resolve()
+    with contextlib.suppress(OSError, RuntimeError, ValueError):  # a loop of links, a null byte
+        path = Path(path).resolve()
+    path = Path(path)
     shown = path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else str(path)
     return shown.encode("utf-8", "backslashreplace").decode()  # a name on disk may be no text at all
 
@@ -71,6 +80,8 @@ def write_together(contents: dict[Path, bytes]) -> None:
         for path, content in contents.items():
             with _told(path):
                 target = _target(path)
+                if target in written:
+                    raise ValueError("another file of the same call is a link to it")
                 written[target] = _temporary(target, content)
         for target, temporary in written.items():
             with _told(target):
@@ -86,18 +97,16 @@ def _told(path: Path):
     """Makes the system's reason a sentence that names the file."""
     try:
         yield
-    except (OSError, ValueError) as error:  # ValueError: a name with a null byte
+    except (OSError, ValueError, RuntimeError) as error:  # the last two: a null byte in a name, a loop of links
         reason = getattr(error, "strerror", None) or str(error)
-        shown = str(path).encode("utf-8", "backslashreplace").decode()
-        with contextlib.suppress(OSError, ValueError):
-            shown = display_path(path)
         number = getattr(error, "errno", None) or errno.EINVAL
-        raise OSError(number, f"could not write {shown} ({reason}); what stood there is intact") from error
+        raise OSError(number, f"could not write {display_path(path)} ({reason}); what stood there is intact") from error
 
 
 def _target(path: Path) -> Path:
     """The file that a path means, with its folder made."""
     target = Path(path).resolve()
+    target.name.encode()  # safetensors opens no other names, and would not read what we wrote
     if target.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     if target.exists() and not target.is_file():  # os.replace would put a file in the place of /dev/null
@@ -111,7 +120,7 @@ def _target(path: Path) -> Path:
 
 def _temporary(target: Path, content: bytes) -> Path:
     """A new file beside the target, with the content safely on the disk; what killed writers left there goes."""
-    for left in target.parent.glob(f".{glob.escape(target.name)}.????????.part"):
+    for left in target.parent.glob(f".{glob.escape(target.name)}.{8 * '[0-9a-f]'}.part"):
         with contextlib.suppress(OSError):
             if time.time() - left.stat().st_mtime > LEFT_BEHIND:
                 left.unlink()

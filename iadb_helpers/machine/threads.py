@@ -40,7 +40,9 @@ class Threads:
 
     def __init__(self, device: torch.device):
         setting = os.environ.get("IADB_THREADS")
-        if setting and not (setting.isascii() and setting.isdecimal() and 1 <= int(setting) <= MOST):
+        if setting and not (
+            setting.isascii() and setting.isdecimal() and len(setting) < 5 and 1 <= int(setting) <= MOST
+        ):
             raise ValueError(f"IADB_THREADS must be a whole number from 1 to {MOST:,}, got {setting!r}")
         self.fixed = int(setting) if setting else None
         self.before = self.most = torch.get_num_threads()

@@ -7,19 +7,21 @@ import json
 from pathlib import Path
 
 import torch
-from torchvision.datasets import MNIST
+from torch.utils.data import Dataset
 
+from iadb_helpers.data import compact_images
 from iadb_helpers.machine.device import describe_machine
 from iadb_helpers.machine.files import display_path
 from iadb_helpers.machine.tensor_files import sha256
 
 
-def fingerprint(dataset: MNIST) -> dict:
-    """What tells which digits these are: how many, and the SHA-256 of their pixels."""
-    return {"images": len(dataset), "sha256_of_pixels": hashlib.sha256(dataset.data.numpy().tobytes()).hexdigest()}
+def fingerprint(dataset: Dataset) -> dict:
+    """What tells which digits these are: how many, and the SHA-256 of their pixels, as ``compact_images`` has them."""
+    images = compact_images(dataset)
+    return {"images": len(images), "sha256_of_pixels": hashlib.sha256(images.numpy().tobytes()).hexdigest()}
 
 
-def origin(dataset: MNIST, device: torch.device) -> dict:
+def origin(dataset: Dataset, device: torch.device) -> dict:
     """From which digits, where, with which PyTorch and when something was made: a part of every card."""
     return {
         "data": fingerprint(dataset),
@@ -29,7 +31,7 @@ def origin(dataset: MNIST, device: torch.device) -> dict:
     }
 
 
-def training_card(recipe: dict, seed: int, dataset: MNIST, losses: list[float], device: torch.device) -> dict:
+def training_card(recipe: dict, seed: int, dataset: Dataset, losses: list[float], device: torch.device) -> dict:
     """The card of weights that ``train`` made, as plain JSON values.
 
     ``losses_of_10_steps`` are means, so that the curve of a long training stays small.
@@ -59,7 +61,10 @@ def card_path(path: Path) -> Path:
 def card_bytes(card: dict, content: bytes) -> bytes:
     """A card as a file, with the SHA-256 of the file of weights that it describes."""
     card = {**card, "sha256": hashlib.sha256(content).hexdigest()}
-    return (json.dumps(card, indent=2, ensure_ascii=False) + "\n").encode()
+    try:
+        return (json.dumps(card, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"a card holds plain JSON values only: {error}") from error
 
 
 def read_card(path: Path) -> dict:
@@ -74,7 +79,7 @@ def read_card(path: Path) -> dict:
         card = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise FileNotFoundError(f"{display_path(path)} has no card: {display_path(file)} is missing") from error
-    except (ValueError, RecursionError) as error:  # no UTF-8, or no JSON
+    except (OSError, ValueError, RecursionError) as error:  # a folder, no UTF-8, or no JSON
         raise ValueError(f"{display_path(file)} is no card: {error}") from error
     if not isinstance(card, dict):
         raise ValueError(f"{display_path(file)} is no card: it must be values by name, got {type(card).__name__}")
@@ -83,11 +88,16 @@ def read_card(path: Path) -> dict:
 
 def provenance(path: Path) -> str:
     """What is known of a file of weights, in two lines for a reader; also where it has no card."""
+    total = sha256(path)
     try:
-        recipe = read_card(path).get("recipe", {}).get("name", "unknown")
-    except (OSError, ValueError, AttributeError):
-        recipe = "unknown, because it has no card"
-    return f"{display_path(path)}\nSHA-256 {sha256(path)}, recipe {recipe}"
+        card = read_card(path)
+        # repr: whoever wrote the card may have put anything into it, and this is printed.
+        recipe = repr(card.get("recipe", {}).get("name")) if card.get("sha256") == total else "unknown: not its card"
+    except FileNotFoundError:
+        recipe = "unknown: it has no card"
+    except (ValueError, AttributeError):
+        recipe = "unknown: its card cannot be read"
+    return f"{display_path(path)}\nSHA-256 {total}, recipe {recipe}"
 
 
 def check_card(path: Path) -> None:

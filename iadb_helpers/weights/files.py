@@ -6,12 +6,40 @@ import torch
 from torch import Tensor, nn
 
 from iadb_helpers.machine.device import pick_device
-from iadb_helpers.machine.files import write_together
-from iadb_helpers.machine.tensor_files import check_tensors, read_tensors, tensor_bytes
+from iadb_helpers.machine.files import check_writable, display_path, write_together
+from iadb_helpers.machine.tensor_files import check_tensors, read_header, read_tensors, tensor_bytes
 from iadb_helpers.unet import UNet
-from iadb_helpers.weights.cards import card_bytes, card_path, check_card
+from iadb_helpers.weights.cards import card_bytes, card_path, check_card, read_card
 
-SHELF = Path(__file__).parent  # where the files lie that ship
+SHELF = Path(__file__).resolve().parent  # where the files lie that ship
+WIDEST = 4096  # channels; a file may claim any number
+
+
+def check_place(path: Path) -> None:
+    """Let a path pass only if weights and their card can be written there, and nothing else is destroyed by it.
+
+    Raises:
+        OSError: if a file cannot be written.
+        ValueError: for another ending than .safetensors, a file that ships, a training checkpoint, or a JSON file
+            beside it that is no card.
+    """
+    path = Path(path)
+    if path.suffix != ".safetensors":
+        raise ValueError(f"a file of weights must end in .safetensors, got {path.name!r}")
+    if path.resolve().parent == SHELF:
+        raise ValueError(f"{display_path(path)} is a file that ships: use another, and copy it there if it is better")
+    if kind := read_header(path).get("kind"):
+        raise ValueError(f"{display_path(path)} is a {kind}: use another file")
+    if card_path(path).is_file():
+        try:
+            is_card = "sha256" in read_card(path)
+        except ValueError:
+            is_card = False
+        if not is_card:
+            raise ValueError(
+                f"{display_path(card_path(path))} is no card and would be replaced by one: use another file"
+            )
+    check_writable(path, card_path(path))
 
 
 def save_weights(model: nn.Module, path: Path, card: dict) -> None:
@@ -22,11 +50,13 @@ def save_weights(model: nn.Module, path: Path, card: dict) -> None:
 
     Raises:
         OSError: if one cannot be written; old ones are then intact.
-        ValueError: for another ending, since the card lies beside the weights.
+        ValueError: as ``check_place``; for weights that are not finite, and a card that is no plain JSON.
     """
     path = Path(path)
-    if path.suffix != ".safetensors":
-        raise ValueError(f"a file of weights must end in .safetensors, got {path.name!r}")
+    check_place(path)
+    for name, tensor in model.state_dict().items():
+        if not torch.isfinite(tensor).all():
+            raise ValueError(f"these weights are not worth a file: {name} holds NaN or infinite values")
     content = tensor_bytes(model.state_dict(), {})
     write_together({path: content, card_path(path): card_bytes(card, content)})
 
@@ -42,14 +72,14 @@ def load_weights(path: Path, device: str | torch.device | None = None) -> UNet:
             not the one that its card describes.
     """
     path = Path(path)
-    if path.resolve().parent == SHELF:
-        check_card(path)
     tensors = read_tensors(path)[0]
     first = tensors.get("down32.bias")
-    channels = len(first) if first is not None and first.ndim == 1 and len(first) else 64
+    channels = len(first) if first is not None and first.ndim == 1 and 1 <= len(first) <= WIDEST else 64
     with torch.device("meta"):  # no memory yet: a file of one long tensor must not claim any
         expected = UNet(channels)
     check_tensors(path, expected.state_dict(), _weights_alone(tensors))
+    if path.resolve().parent == SHELF:
+        check_card(path.resolve())
     model = UNet(channels)
     copy_weights(model, tensors, path)
     return model.to(pick_device(device)).eval()
