@@ -124,3 +124,23 @@ def test_a_flipped_bit_in_the_weights_is_noticed(monkeypatch, tmp_path):
     flip_a_bit(path)
     with pytest.raises(ValueError, match=r"classifier\.safetensors is damaged"):
         load_classifier("cpu")
+
+
+@pytest.mark.parametrize(
+    ("images", "labels"),
+    [
+        (torch.zeros(127, 1, 32, 32), torch.zeros(127).long()),
+        (torch.zeros(128, 1, 28, 28), torch.zeros(128).long()),
+        (torch.zeros(128, 1, 32, 32), torch.zeros(127).long()),
+        (torch.zeros(128, 1, 32, 32), torch.full((128,), 10)),
+    ],
+)
+def test_too_few_digits_or_no_labels_are_named(images, labels):
+    with pytest.raises(ValueError, match="must be"):
+        train_classifier(images, labels, periods=1)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16])
+def test_digits_of_any_float_are_classified(dtype):
+    x = torch.zeros(2, 1, 32, 32, dtype=dtype)
+    assert torch.equal(classify(x)[1], classify(x.float())[1])

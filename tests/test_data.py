@@ -369,3 +369,31 @@ def test_a_data_set_of_images_alone_is_told_what_is_missing():
 
     with pytest.raises(ValueError, match=naming("the dataset must give pairs (image, label)")):
         compact_images(Alone())
+
+
+def test_a_subclass_of_mnist_keeps_its_own_items(digits):
+    class Inverted(MNIST):
+        def __getitem__(self, i):
+            image, label = super().__getitem__(i)
+            return -image, label
+
+        def __len__(self):
+            return 3
+
+    dataset = Inverted.__new__(Inverted)
+    dataset.__dict__.update(digits.__dict__)
+    assert torch.equal(compact_images(dataset), -torch.stack([digits[i][0] for i in range(3)]))
+
+
+def test_images_of_two_shapes_are_told():
+    dataset = [(torch.zeros(1, 32, 32), 0), (torch.zeros(1, 28, 28), 0)]
+    with pytest.raises(ValueError, match=naming("the dataset must give pairs", "one shape")):
+        compact_images(dataset)
+
+
+@pytest.mark.parametrize(
+    "images", [torch.zeros(2, 28, 28).long(), torch.zeros(2, 14, 14).byte(), torch.zeros(28, 28).byte()]
+)
+def test_what_is_neither_float_nor_mnists_bytes_is_not_taken_for_it(images):
+    with pytest.raises(ValueError, match=naming("images", str(list(images.shape)))):
+        to_model_range(images)

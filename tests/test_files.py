@@ -120,7 +120,7 @@ def test_a_new_file_is_as_private_as_the_umask_says_and_an_old_one_stays_as_it_w
 
 def test_what_a_killed_writer_left_goes_with_the_next_write_and_nothing_else_does(tmp_path):
     left, fresh = tmp_path / ".w.0123abcd.part", tmp_path / ".w.4567abcd.part"
-    others = tmp_path / ".ww.0123abcd.part", tmp_path / ".w.part"
+    others = tmp_path / ".ww.0123abcd.part", tmp_path / ".w.part", tmp_path / ".w.my-notes.part"
     for each in (left, fresh, *others):
         each.touch()
         os.utime(each, (0, 0))
@@ -184,3 +184,26 @@ def test_a_file_that_could_not_be_written_is_named_with_the_reason(tmp_path, nam
 
 def test_a_name_that_is_no_text_can_be_shown():
     assert display_path(Path(os.fsdecode(b"/tmp/\xff"))).endswith(r"\udcff")
+
+
+def test_two_names_of_one_file_are_not_written_at_once(tmp_path):
+    (tmp_path / "a").symlink_to(tmp_path / "b")
+    with pytest.raises(OSError, match="another file of the same call"):
+        write_together({tmp_path / "a": b"1", tmp_path / "b": b"2"})
+    assert not (tmp_path / "b").exists() and [each.name for each in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_name_that_would_not_be_read_again_is_refused(tmp_path):
+    with pytest.raises(OSError, match="could not write .*udcff"):
+        check_writable(tmp_path / os.fsdecode(b"w\xff.safetensors"))
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"), [("file", "IADB_RESULTS must be a folder"), ("~nobodyx/a", "IADB_RESULTS")]
+)
+def test_a_results_folder_that_cannot_be_is_named(monkeypatch, tmp_path, setting, said):
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(files, "ROOT", tmp_path)
+    monkeypatch.setenv("IADB_RESULTS", setting)
+    with pytest.raises((OSError, ValueError), match=said):
+        results_dir()

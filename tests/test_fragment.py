@@ -160,3 +160,11 @@ def test_still_strip_is_of_the_digit_asked_for(frames):
     assert np.abs(alone.axes[0].images[0].get_array().astype(int) - last.astype(int)).max() <= 2
     for figure in (*pictures, alone):
         plt.close(figure)
+
+
+def test_no_word_of_ours_can_end_or_swallow_the_page():
+    pictures = [Image.new("RGB", (4, 4))] * 2
+    html = scrub_pictures(pictures, "<!--<script></script>")._repr_html_()
+    data = html.split('<div id="')[1]
+    assert data.count("<script>") == 1 and "<!--" not in data and data.count("</script>") == 1
+    assert "\\u003c!--\\u003cscript>" in data

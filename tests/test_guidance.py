@@ -176,3 +176,24 @@ def test_the_shipped_weights_draw_better_with_it():
         return kernel_distance(real_features(train=True), classify(drawn)[0])[0]
 
     assert distance(guided(model, load_gaussian("cpu"))) < 0.8 * distance(model)
+
+
+@pytest.mark.parametrize(
+    ("images", "directions", "told"),
+    [
+        (torch.full((20, 1, 32, 32), float("nan")), 5, "images"),
+        (torch.zeros(0, 1, 32, 32), 5, "images"),
+        (torch.zeros(20, 1, 32, 32).byte(), 5, "images"),
+        (torch.zeros(20, 1, 32, 32), 1024, "directions"),
+        (torch.zeros(20, 1, 32, 32), 0, "directions"),
+    ],
+)
+def test_a_gaussian_is_fitted_to_pictures_only(images, directions, told):
+    with pytest.raises(ValueError, match=naming(told)):
+        fit_gaussian(images, directions)
+
+
+@pytest.mark.parametrize("weight", ["0.4", None, 1j])
+def test_a_weight_is_a_number(weight):
+    with pytest.raises(ValueError, match=naming("weight", repr(weight))):
+        guided(lambda x, alpha: x, lambda x, alpha: x, weight)

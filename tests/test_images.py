@@ -289,3 +289,35 @@ def test_a_png_is_the_grid(greys, tmp_path):
     x = model_range(greys)
     path = images.save_png(x, tmp_path / "new" / "g.png", columns=3, scale=2)
     assert np.array_equal(np.asarray(Image.open(path)), np.asarray(grid(x, 3, 2)))
+
+
+@pytest.mark.parametrize("number", [0, -1, 2.5, "8", None, True])
+def test_columns_scales_and_frames_are_whole_numbers_from_1_up(trajectory, tmp_path, number):
+    for name in ("columns", "scale"):
+        with pytest.raises(ValueError, match=naming(name, repr(number))):
+            grid(trajectory[0], **{name: number})
+    with pytest.raises(ValueError, match=naming("frames", repr(number))):
+        save_gif(trajectory, tmp_path / "g.gif", frames=number)
+
+
+@pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), "4"])
+def test_the_time_of_a_gif_is_a_positive_number(trajectory, tmp_path, seconds):
+    with pytest.raises(ValueError, match=naming("seconds", repr(seconds))):
+        save_gif(trajectory, tmp_path / "g.gif", seconds=seconds)
+
+
+@pytest.mark.parametrize("save", [save_frames, save_gif])
+@pytest.mark.parametrize("given", [[], None, "trajectory"])
+def test_what_is_no_tensor_is_no_trajectory(tmp_path, save, given):
+    with pytest.raises(ValueError, match=naming("trajectory", type(given).__name__)):
+        save(given, tmp_path / "x")
+
+
+def test_only_frames_are_removed(trajectory, tmp_path):
+    names = {"frame_12_annotated.png", "frame_2024-05-01.png", "frame_1a.png", "frame_99.txt"}
+    for name in names:
+        (tmp_path / name).touch()
+    (tmp_path / "frame_099.png").mkdir()
+    (tmp_path / "frame_100.png").touch()
+    written = {path.name for path in save_frames(trajectory, tmp_path)}
+    assert {path.name for path in tmp_path.iterdir()} == written | names | {"frame_099.png"}

@@ -21,6 +21,7 @@ import iadb_helpers
 from iadb_helpers import UNet, __main__, images, sample, train
 from iadb_helpers.__main__ import main
 from iadb_helpers.guidance import guided, load_gaussian
+from iadb_helpers.machine.locks import reserved
 from iadb_helpers.machine.profile import PROFILES
 from iadb_helpers.machine.tensor_files import read_tensors, sha256
 from iadb_helpers.recipes import FAST, RECIPES, REFERENCE
@@ -421,3 +422,45 @@ def test_a_disk_that_is_full_at_the_end_loses_nothing(results, monkeypatch, digi
     kept = load_weights(results / "weights.training.safetensors", "cpu").state_dict()
     written = load_weights(results / "weights.safetensors", "cpu").state_dict()
     assert all(torch.equal(written[name], kept[name]) for name in kept)
+
+
+def test_a_picture_too_large_for_a_gif_is_refused_before_it_is_drawn(results, monkeypatch, capsys):
+    monkeypatch.setattr(__main__, "sample", lambda *_, **__: pytest.fail("it was drawn"))
+    error = error_of(["sample", "--count", "2000", "--columns", "1", "--steps", "1"], capsys)
+    assert "a GIF has at most" in error and not list(results.glob("*"))
+
+
+def test_weights_to_start_from_are_looked_for_before_the_data(results, monkeypatch, capsys):
+    monkeypatch.setattr(__main__, "load_mnist", lambda *_: pytest.fail("data were loaded"))
+    assert "no weights at" in error_of(["train", "--start", "nowhere.safetensors"], capsys)
+
+
+def test_two_trainings_into_the_same_weights_are_told_apart(results, tmp_path, monkeypatch, digits, capsys):
+    monkeypatch.setattr(__main__, "load_mnist", lambda: digits_of(digits, 70))
+    out = tmp_path / "w.safetensors"
+    with reserved(out):
+        error = error_of(
+            ["train", "--max-steps", "1", "--out", str(out), "--checkpoint", str(tmp_path / "c.safetensors")], capsys
+        )
+    assert "another process is writing" in error and not list(tmp_path.glob("*.safetensors"))
+
+
+class Ended(UNet):
+    """Is told to end in its only step."""
+
+    def forward(self, x_alpha, alpha):
+        if self.training:
+            signal.raise_signal(signal.SIGTERM)
+        return super().forward(x_alpha, alpha)
+
+
+def test_a_signal_in_the_last_step_waits_for_the_weights(results, monkeypatch, digits):
+    monkeypatch.setattr(__main__, "load_mnist", lambda: digits_of(digits, 70))
+    monkeypatch.setattr(__main__, "UNet", Ended)
+    got = []
+    before = signal.signal(signal.SIGTERM, lambda number, _: got.append((results / "weights.safetensors").is_file()))
+    try:
+        main(["train", "--max-steps", "1", "--device", "cpu"])
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert got == [True]

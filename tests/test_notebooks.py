@@ -22,9 +22,10 @@ from torch.nn.functional import relu
 from torch.utils.data import DataLoader, Subset
 from tqdm import tqdm
 
-from iadb_helpers import UNet, blend, load_pretrained, sample
+from iadb_helpers import UNet, blend, load_mnist, load_pretrained, machine, sample, weights
 from iadb_helpers.batches import batches
 from iadb_helpers.exact import exact_tangent
+from iadb_helpers.history import History
 from iadb_helpers.machine import ROOT
 from iadb_helpers.machine.tensor_files import read_tensors, sha256
 from iadb_helpers.training import deblending_loss, step, training_loop
@@ -345,3 +346,46 @@ def test_the_checkpoint_of_a_lesson_is_no_commands():
     code = "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code")
     names = re.findall(r'results_dir\(\) / "([^"]+)"', code)
     assert "lesson_03.training.safetensors" in names and "weights.training.safetensors" not in names
+
+
+def test_the_results_do_not_go_into_the_lessons(tmp_path, monkeypatch, capsys):
+    lesson_of([], tmp_path)
+    monkeypatch.setattr(notebooks, "NOTEBOOKS", tmp_path)
+    monkeypatch.setenv("IADB_RESULTS", str(tmp_path))
+    assert main(["tutorial"]) == 1
+    assert "IADB_RESULTS must not be" in capsys.readouterr().err
+    assert [each.name for each in tmp_path.iterdir()] == ["99_cells.ipynb"]
+
+
+@pytest.mark.parametrize("content", ["", '{"cells": [', '{"nbformat": 4, "nbformat_minor": 5, "cells": [{"x": 1}]}'])
+def test_a_file_that_is_no_notebook_is_named(tmp_path, monkeypatch, capsys, content):
+    (tmp_path / "98_broken.ipynb").write_text(content, encoding="utf-8")
+    monkeypatch.setattr(notebooks, "NOTEBOOKS", tmp_path)
+    monkeypatch.setenv("IADB_RESULTS", str(tmp_path / "results"))
+    assert main(["tutorial"]) == 1
+    error = capsys.readouterr().err.strip().splitlines()
+    assert error[0].startswith("error: ") and "98_broken.ipynb is no notebook" in error[0]
+
+
+def test_a_lesson_writes_no_weights_of_a_training_that_is_not_finished(tmp_path, monkeypatch, capsys):
+    """Nor does it fail when its cell is run twice."""
+    monkeypatch.setenv("IADB_RESULTS", str(tmp_path))
+    path = next(path for path in series() if path.name.startswith("03"))
+    cells = [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    (saving,) = [source for source in cells if "save_weights" in source]
+    known = {
+        "machine": machine,
+        "weights": weights,
+        "asdict": lambda recipe: {"name": "mine"},
+        "recipe": None,
+        "mine": UNet(4),
+        "digits": Subset(load_mnist(source="embedded"), range(4)),
+        "device": torch.device("cpu"),
+        "checkpoint": tmp_path / "lesson_03.training.safetensors",
+    }
+    known["checkpoint"].touch()
+    exec(saving, known | {"history": History(losses=[1.0], interrupted=True)})
+    assert [each.name for each in tmp_path.iterdir()] == ["lesson_03.training.safetensors"]
+    for _ in range(2):
+        exec(saving, known | {"history": History(losses=[1.0])})
+        assert {each.name for each in tmp_path.iterdir()} == {"lesson_03.safetensors", "lesson_03.json"}

@@ -2,6 +2,7 @@
 
 import copy
 import math
+import sys
 
 import pytest
 import torch
@@ -504,3 +505,22 @@ def test_steps_run_on_the_threads_that_are_asked_for_and_give_the_number_back(mo
     sample(model, noise(2, 3), 2)
     invert(model, noise(2, 3), 1)
     assert seen == [3, 3, 3] and torch.get_num_threads() == before != 3
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_a_state_in_which_small_steps_are_lost_is_refused(dtype):
+    with pytest.raises(ValueError, match=naming("x0", "float32 or float64", str(dtype))):
+        sample(lambda x, alpha: torch.ones_like(x), torch.zeros(1, 1, dtype=dtype), 1000)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_model_that_gives_the_same_buffer_each_time_is_sampled_alike(method):
+    x0 = noise(2, 3)
+    buffer = torch.empty_like(x0)
+    kept = sample(lambda x, a: torch.mul(x, -a[:, None], out=buffer), x0, 4, method=method)
+    assert torch.equal(kept, sample(lambda x, a: -x * a[:, None], x0, 4, method=method))
+
+
+def test_a_process_without_an_error_output_samples_in_silence(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", None)
+    assert sample(lambda x, alpha: torch.ones_like(x), torch.zeros(1, 2), 4).tolist() == [[1, 1]]

@@ -1,6 +1,8 @@
 """Tensors in files: the same numbers come back, and nothing is unpickled."""
 
+import math
 import pickle
+from pathlib import Path
 
 import pytest
 import torch
@@ -111,3 +113,32 @@ def test_a_pickle_is_refused_and_not_unpickled(tmp_path, how):
     with pytest.raises(ValueError, match=r"w\.safetensors is a pickle, which can run code when loaded"):
         read_tensors(path)
     assert not trace.exists()
+
+
+def test_what_was_read_does_not_change_with_the_file(tmp_path):
+    path = tmp_path / "w"
+    save_tensors(path, {"x": torch.ones(1000)}, {})
+    read, _ = read_tensors(path)
+    content = path.read_bytes()
+    with path.open("r+b") as file:  # as cp does, and no editor
+        file.write(bytes(len(content)))
+    assert torch.equal(read["x"], torch.ones(1000))
+
+
+@pytest.mark.parametrize(
+    ("tensors", "header"),
+    [({"a": (x := torch.ones(2)), "b": x}, {}), ({"a": None}, {}), ({}, {"when": Path("x")}), ({}, {"loss": math.nan})],
+)
+def test_what_no_file_can_hold_is_told_and_the_old_file_stays(tmp_path, tensors, header):
+    (tmp_path / "w").write_bytes(b"old")
+    with pytest.raises(ValueError, match="no file can hold these tensors or this header"):
+        save_tensors(tmp_path / "w", tensors, header)
+    assert [each.read_bytes() for each in tmp_path.iterdir()] == [b"old"]
+
+
+@pytest.mark.parametrize("name", ["loop", "null\0byte", "folder", "none"])
+def test_what_is_no_file_is_no_weights(tmp_path, name):
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(FileNotFoundError, match="no weights at"):
+        read_tensors(tmp_path / name)

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -1126,3 +1127,143 @@ def test_a_reader_that_goes_stops_the_training_as_ctrl_c_does(tmp_path):
     assert "Traceback" not in err
     step = int(re.search(r"interrupted at step ([\d,]+)", err)[1].replace(",", ""))
     assert read_tensors(tmp_path / "t")[1]["step"] == step
+
+
+@pytest.mark.parametrize(
+    ("what", "settings"),
+    [
+        ("recipe", {"recipe": "fast"}),
+        ("recipe", {"recipe": None}),
+        ("seed", {"seed": 1.5}),
+        ("seed", {"seed": -1}),
+        ("seed", {"seed": 2**70}),
+        ("loss", {"loss": "mse"}),
+        ("draw_x0", {"draw_x0": None}),
+        ("draw_alpha", {"draw_alpha": 0.5}),
+        ("max_seconds", {"max_seconds": "5"}),
+        ("max_steps", {"max_steps": True}),
+        ("learning_rate", {"learning_rate": torch.tensor(1e-3)}),
+        ("origin", {"origin": Path("a")}),
+    ],
+)
+def test_settings_that_are_none_are_named(what, settings):
+    with pytest.raises(ValueError, match=naming(what)):
+        small_train(Small(), **settings)
+
+
+@pytest.mark.parametrize("model", ["fast", None, UNet, lambda x, alpha: x])
+def test_what_is_no_network_is_named(model):
+    with pytest.raises(ValueError, match=naming("model must be a torch.nn.Module")):
+        small_train(model)
+
+
+def test_a_network_with_nothing_to_train_is_named():
+    for model in (nn.Identity(), Small().requires_grad_(False)):
+        with pytest.raises(ValueError, match=naming("model must have weights that can be trained")):
+            small_train(model)
+    with torch.no_grad(), pytest.raises(ValueError, match=r"torch\.no_grad"):
+        small_train(Small())
+
+
+def test_a_data_set_that_gives_fewer_than_it_promises():
+    class Few(torch.utils.data.IterableDataset):
+        def __len__(self):
+            return 100
+
+        def __iter__(self):
+            yield from [(torch.zeros(1, 32, 32), 0)] * 2
+
+    with pytest.raises(ValueError, match="2 images are fewer than one batch of 4"):
+        small_train(Small(), Few())
+
+
+class Tied(Small):
+    def __init__(self):
+        super().__init__()
+        self.other = nn.Conv2d(2, 1, 3, padding=1)
+        self.other.weight = self.conv.weight
+
+
+def test_what_a_checkpoint_cannot_hold_is_told_before_the_first_step(tmp_path):
+    model = Tied()
+    model.register_forward_hook(lambda *_: pytest.fail("a step was taken"))
+    with pytest.raises(ValueError, match="no file can hold"):
+        small_train(model, checkpoint=tmp_path / "t")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_is_no_checkpoint_is_not_replaced_by_one(tmp_path):
+    for name, content in (("photo.png", b"a photo"), ("w.safetensors", b"")):
+        path = tmp_path / name
+        path.write_bytes(content) if content else save_tensors(path, Small().state_dict(), {})
+        before = path.read_bytes()
+        with pytest.raises(ValueError, match=naming(path, "is no training checkpoint and would be replaced")):
+            small_train(Small(), checkpoint=path)
+        assert path.read_bytes() == before
+
+
+class Masked(Small):
+    def __init__(self, seed=0):
+        super().__init__(seed)
+        self.register_buffer("mask", torch.tensor([0.0, -math.inf]))
+
+
+def test_a_mask_of_minus_infinity_is_resumed(tmp_path):
+    small_train(Masked(), checkpoint=tmp_path / "t", max_steps=2)
+    assert len(small_train(Masked(1), checkpoint=tmp_path / "t", max_steps=3, resume=True).losses) == 3
+
+
+def test_moments_that_are_no_longer_finite_end_the_training_and_the_good_checkpoint_stays(tmp_path):
+    small_train(Small(), checkpoint=tmp_path / "t", max_steps=3)
+    before = (tmp_path / "t").read_bytes()
+
+    def huge(*batch):
+        return deblending_loss(*batch) * 1e25
+
+    with pytest.raises(FloatingPointError, match="a moment of Adam's") as caught:
+        small_train(Small(), checkpoint=tmp_path / "t", loss=huge)
+    assert (tmp_path / "t").read_bytes() == before and "last good" not in str(caught.value)  # it is another training's
+
+
+def test_a_checkpoint_that_could_not_be_written_is_not_promised(tmp_path, monkeypatch, capsys, interruptible):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("iadb_helpers.checkpoints.save_tensors", full)
+    model = Small()
+    at_call(model, 1, lambda: signal.raise_signal(signal.SIGINT))
+    with pytest.warns(UserWarning, match="no checkpoint of step 2"):
+        history = small_train(model, checkpoint=tmp_path / "t")
+    assert history.interrupted and history.saved == 0
+    assert "which could not be written and holds 0 steps" in capsys.readouterr().out.splitlines()[-1]
+
+
+def test_the_checkpoint_stays_where_it_was_asked_for_when_the_program_goes_elsewhere(tmp_path, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    model = Small()
+    at_call(model, 0, lambda: os.chdir(tmp_path / "elsewhere"))
+    small_train(model, checkpoint="t")
+    small_train(Small(), checkpoint="~/t", max_steps=1)
+    assert {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("t")} == {"t", "home/t"}
+    with pytest.raises(OSError, match="could not write"):
+        small_train(Small(), checkpoint="")
+
+
+def test_the_arguments_of_a_partial_loss_are_a_part_of_its_name(tmp_path):
+    def weighted(*batch, weight):
+        return deblending_loss(*batch) * weight
+
+    small_train(Small(), checkpoint=tmp_path / "t", max_steps=1, loss=partial(weighted, weight=1))
+    small_train(Small(), checkpoint=tmp_path / "t", max_steps=2, resume=True, loss=partial(weighted, weight=1))
+    with pytest.raises(ValueError, match="weight.: 1} there, .*weight.: 2} here"):
+        small_train(Small(), checkpoint=tmp_path / "t", resume=True, loss=partial(weighted, weight=2))
+
+
+def test_a_checkpoint_that_is_changed_in_place_does_not_reach_into_a_resumed_training(tmp_path):
+    path, expected = tmp_path / "t", small_train(Small())
+    small_train(Small(), checkpoint=path, max_steps=1)
+    model = Small(seed=1)
+    at_call(model, 0, lambda: path.write_bytes(b"") or None)  # the memory of a mapped file would be gone
+    assert small_train(model, checkpoint=path, resume=True).losses == expected.losses

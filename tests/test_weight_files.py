@@ -153,3 +153,54 @@ def test_a_flipped_bit_in_a_file_that_ships_is_noticed_by_every_loader(tmp_path,
     save_weights(a_network(0), tmp_path / "mine.safetensors", {})
     flip_a_bit(tmp_path / "mine.safetensors")
     load_weights(tmp_path / "mine.safetensors", "cpu")  # one's own may be exchanged and keep an old card
+
+
+# --- where weights are not written ---
+
+
+def a_training_checkpoint(folder):
+    save_tensors(folder / "w.safetensors", {"x": torch.ones(1)}, {"kind": "training checkpoint"})
+
+
+def a_file_of_ones_own(folder):
+    (folder / "w.json").write_text('{"name": "mine"}', encoding="utf-8")
+
+
+def no_json(folder):
+    (folder / "w.json").write_text("notes", encoding="utf-8")
+
+
+def a_link_to_what_ships(folder):
+    (folder / "w.safetensors").symlink_to(SHELF / "fast.safetensors")
+
+
+@pytest.mark.parametrize("there", [a_training_checkpoint, a_file_of_ones_own, no_json, a_link_to_what_ships])
+def test_what_lies_there_and_is_something_else_is_not_replaced(tmp_path, there):
+    there(tmp_path)
+    before = {each.name: each.read_bytes() for each in tmp_path.iterdir()}
+    with pytest.raises(ValueError, match=re.escape(f"{tmp_path}/w") if "link" not in there.__name__ else "ships"):
+        save_weights(a_network(0), tmp_path / "w.safetensors", {})
+    assert {each.name: each.read_bytes() for each in tmp_path.iterdir()} == before
+
+
+def test_no_weights_are_written_over_those_that_ship(monkeypatch, tmp_path):
+    shelf = shutil.copytree(SHELF, tmp_path / "weights")
+    monkeypatch.setattr(files, "SHELF", shelf)
+    for name in ("fast", "classifier", "new"):
+        with pytest.raises(ValueError, match="ships"):
+            save_weights(a_network(0), shelf / f"{name}.safetensors", {})
+    assert not (shelf / "new.safetensors").exists()
+
+
+def test_a_link_to_what_ships_is_read_and_checked_like_it(tmp_path):
+    (tmp_path / "w.safetensors").symlink_to(SHELF / "reference_01.safetensors")
+    load_weights(tmp_path / "w.safetensors", "cpu")
+
+
+@pytest.mark.parametrize(("value", "card"), [(torch.nan, {}), (1.0, {"loss": torch.nan}), (1.0, {"when": object()})])
+def test_weights_and_cards_that_would_not_be_read_again_are_not_written(tmp_path, value, card):
+    model = a_network(0)
+    model.out.bias.data.fill_(value)
+    with pytest.raises(ValueError, match="not worth a file|plain JSON"):
+        save_weights(model, tmp_path / "w.safetensors", card)
+    assert list(tmp_path.iterdir()) == []

@@ -147,3 +147,28 @@ def test_blending_without_mnist_is_answered_with_a_sentence(model, monkeypatch, 
     asked = {"mode": "blend", "digits": 1, "steps": 2, "seed": 0, "label": "any", "count": 3}
     answer = explorer.answer(asked)
     assert answer["count"] == 3 and "no whole MNIST" in answer["error"]
+
+
+@pytest.mark.parametrize("error", [RuntimeError("CUDA out of memory"), MemoryError(), KeyError("x")])
+def test_whatever_goes_wrong_the_page_is_answered(model, monkeypatch, error):
+    explorer = AlphaExplorer(model, digits=1)
+
+    def fails(*_):
+        raise error
+
+    explorer.model, explorer.kept = fails, {}
+    answer = explorer.answer({**ASKED, "count": 5})
+    assert answer["count"] == 5 and (str(error) or "MemoryError") in answer["error"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"), [({"mode": "x"}, "mode"), ({"mode": "jump", "source": "zz"}, "source"), ({"seed": -1}, "seed")]
+)
+def test_a_setting_that_is_none_is_named(small, wrong, said):
+    assert small.answer({**ASKED, **wrong, "count": 1})["error"].startswith(f"{said} must be")
+
+
+def test_any_digit_of_a_data_set_without_labels_will_do(model, digits, monkeypatch):
+    explorer = AlphaExplorer(model, digits=2, dataset=Subset(digits, range(10)))
+    frames = explorer.frames({**ASKED, "mode": "blend", "label": "any"})
+    assert torch.equal(frames.x1_hat[0, 0], digits[0][0])
