@@ -3,7 +3,7 @@
 from iadb_helpers.blending import blend, deblend
 from iadb_helpers.data import load_mnist, to_display
 from iadb_helpers.sampling import sample
-from iadb_helpers.training import train
+from iadb_helpers.trainer import train
 from iadb_helpers.unet import UNet
 from iadb_helpers.weights.shelf import load_pretrained
 

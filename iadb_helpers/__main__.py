@@ -21,7 +21,7 @@ from iadb_helpers.machine.profile import profile
 from iadb_helpers.machine.tensor_files import sha256
 from iadb_helpers.recipes import RECIPES
 from iadb_helpers.sampling import METHODS, SCHEDULES, sample
-from iadb_helpers.training import train
+from iadb_helpers.trainer import train
 from iadb_helpers.unet import UNet
 from iadb_helpers.weights import chosen_weights, load_weights, save_weights, training_card
 from iadb_helpers.weights.files import check_place
