@@ -79,7 +79,6 @@ class Threads:
 
     def _search(self) -> Seconds:
         """Goes on for ever: watches, and tries other numbers of threads."""
-        yield  # the first step is no measure of the others
         usual = yield from self._watch()
         usual = yield from self._descend(usual)
         paused, pause = 0.0, 2 * PAUSE
@@ -96,7 +95,7 @@ class Threads:
                 usual = min(usual, quicker)
 
     def _watch(self) -> Seconds:
-        """The mean time of a step over the next second, without the slowest: one alone is no sign of a busy core."""
+        """The mean time of a step over the next second, without the slowest: it may be the very first, and one is no sign."""
         total, count, slowest = 0.0, 0, 0.0
         while total < WATCHED:
             seconds = yield
