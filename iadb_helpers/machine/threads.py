@@ -95,7 +95,7 @@ class Threads:
                 usual = min(usual, quicker)
 
     def _watch(self) -> Seconds:
-        """The mean time of a step over the next second, without the slowest: it may be the very first, and one is no sign."""
+        """The mean time of a step over the next second, without the slowest: it may be the first, or a hiccup."""
         total, count, slowest = 0.0, 0, 0.0
         while total < WATCHED:
             seconds = yield
