@@ -205,3 +205,16 @@ def test_images_that_do_not_fill_a_batch_are_named():
 def test_what_is_drawn_in_another_shape_is_not_stretched_to_fit(draw, told):
     with pytest.raises(ValueError, match=told):
         next(batches_of(**draw))
+
+
+@pytest.mark.parametrize(
+    ("draw", "told"),
+    [
+        ({"draw_x0": lambda x1, g: x1 * torch.nan}, naming("draw_x0", "NaN")),
+        ({"draw_alpha": lambda n, g: torch.full((n,), 99.0)}, naming("alpha", "[0, 1]", 99)),
+        ({"draw_alpha": lambda n, g: torch.full((n,), torch.nan)}, naming("alpha", "[0, 1]")),
+    ],
+)
+def test_the_first_batch_is_looked_at(draw, told):
+    with pytest.raises(ValueError, match=told):
+        next(batches_of(step=3, **draw))

@@ -542,10 +542,11 @@ def test_a_file_that_the_disk_cannot_read_is_named_and_fetched_anew(tmp_path, mo
 
 
 def test_a_download_that_was_given_up_asks_no_other_mirror(serve, impatient, tmp_path):
-    def silent(handler):
+    def silent_and_then_sorry(handler):
         handler.server.closing.wait(2)
+        handler.send_error(500)
 
-    requested = serve(silent)
+    requested = serve(silent_and_then_sorry)
     MNIST.mirrors.append(MNIST.mirrors[0])
     with pytest.raises(ConnectionError, match="sent nothing"):
         mnist_files.download(tmp_path)

@@ -3,10 +3,12 @@
 import copy
 import math
 import sys
+from functools import partial
 
 import pytest
 import torch
 from faults import naming
+from tqdm import tqdm
 
 from iadb_helpers import UNet, load_pretrained, sample
 from iadb_helpers.data import all_images
@@ -523,4 +525,6 @@ def test_a_model_that_gives_the_same_buffer_each_time_is_sampled_alike(method):
 
 def test_a_process_without_an_error_output_samples_in_silence(monkeypatch):
     monkeypatch.setattr(sys, "stderr", None)
+    bar = partial(tqdm, delay=0)
+    monkeypatch.setattr("iadb_helpers.sampling.tqdm", lambda *steps, delay, **more: bar(*steps, **more))
     assert sample(lambda x, alpha: torch.ones_like(x), torch.zeros(1, 2), 4).tolist() == [[1, 1]]

@@ -136,6 +136,13 @@ def test_one_long_tensor_claims_no_memory(tmp_path, monkeypatch):
         load_weights(tmp_path / "w", "cpu")
 
 
+def test_a_network_is_made_only_when_all_its_weights_are_there(tmp_path, monkeypatch):
+    save_tensors(tmp_path / "w", {"down32.bias": torch.zeros(4000)}, {})  # 7 GB
+    monkeypatch.setattr(files, "UNet", lambda width: UNet(2) if torch.empty(0).is_meta else pytest.fail("it was made"))
+    with pytest.raises(ValueError, match="does not fit"):
+        load_weights(tmp_path / "w", "cpu")
+
+
 def test_weights_are_not_written_where_their_card_lies(tmp_path):
     with pytest.raises(ValueError, match=naming("a file of weights", ".safetensors", "'w.json'")):
         save_weights(a_network(0), tmp_path / "w.json", {})
