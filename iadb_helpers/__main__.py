@@ -18,7 +18,7 @@ from iadb_helpers.machine.files import check_writable, display_path, results_dir
 from iadb_helpers.machine.interrupts import ENDING, Interrupt
 from iadb_helpers.machine.locks import reserved
 from iadb_helpers.machine.profile import profile
-from iadb_helpers.machine.tensor_files import sha256
+from iadb_helpers.machine.tensor_files import read_header, sha256
 from iadb_helpers.recipes import RECIPES
 from iadb_helpers.sampling import METHODS, SCHEDULES, sample
 from iadb_helpers.trainer import train
@@ -39,6 +39,8 @@ def train_command(args: argparse.Namespace) -> int:
     checkpoint = args.checkpoint or out.with_suffix(".training.safetensors")
     if checkpoint.resolve() == out.resolve():
         raise ValueError(f"the checkpoint and the weights must be two files, got {display_path(out)} for both")
+    if args.start and args.start.resolve() == out.resolve():
+        raise ValueError(f"--start and --out must be two files, got {display_path(out)} for both")
     check_place(out)
     recipe = RECIPES[args.recipe or work.recipe]
     max_steps = args.max_steps
@@ -50,8 +52,8 @@ def train_command(args: argparse.Namespace) -> int:
         recipe = replace(recipe, learning_rate=args.learning_rate)
     torch.manual_seed(args.seed)
     model = load_weights(args.start, device) if args.start else UNet()
-    started_from = sha256(args.start) if args.start else None  # now: the result may go to the same file
-    if checkpoint.is_file() and not args.resume:
+    started_from = sha256(args.start) if args.start else None
+    if read_header(checkpoint).get("kind") and not args.resume:
         print(f"{display_path(checkpoint)} will be replaced after the first period; --resume would go on from it")
     dataset = load_mnist()
     with reserved(out), Interrupt(ENDING) as ending:  # a signal to end waits for the weights, too
@@ -66,8 +68,11 @@ def train_command(args: argparse.Namespace) -> int:
             try:
                 save_weights(model, out, card)
             except OSError as error:  # the disk was not full when the training began
-                held = f"{display_path(checkpoint)} holds {history.saved:,} of {len(history.losses):,} steps"
-                raise OSError(f"{error}. {held}: make room, and give the same command with --resume") from error
+                advice = "and no checkpoint could be written either"
+                if history.saved:
+                    held = f"{history.saved:,} of {len(history.losses):,} steps"
+                    advice = f"but {display_path(checkpoint)} holds {held}: make room, and use --resume"
+                raise OSError(f"{error}, {advice}") from error
             print(f"weights: {display_path(out)}, SHA-256 {sha256(out)}")
     ending.pass_on()
     return 130 if history.interrupted else 0  # the shell's number for an interrupt

@@ -84,7 +84,7 @@ def batches(
         if step == first_step:  # only once: looking at values makes a GPU wait
             check_samples("draw_x0's x0", x0)
             checked_alpha(x1, alpha)
-        yield x0, x1, alpha
+        yield x0.to(x1.dtype), x1, alpha.to(x1.dtype)
 
 
 def _check_drawn(function: str, drawn: object, shape: torch.Size) -> None:

@@ -55,7 +55,8 @@ class Checkpoint:
                 and would be lost.
         """
         tensor_bytes(self._tensors(), self._header([]))
-        if not resume and self.path.exists() and read_header(self.path).get("kind") != KIND:
+        there = self.path.is_file() and self.path.stat().st_size > 0
+        if not resume and there and read_header(self.path).get("kind") != KIND:
             raise ValueError(
                 f"{display_path(self.path)} is no training checkpoint and would be replaced by one: "
                 "delete it, or use another checkpoint="

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Collection
+from numbers import Integral, Real
 
 import torch
 from torch import Tensor
@@ -16,7 +17,7 @@ def described(x: object) -> str:
 
 def check_count(name: str, value: object) -> None:
     """A whole number from 1 up."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
         raise ValueError(f"{name} must be a whole number from 1 up, got {value!r}")
 
 
@@ -28,14 +29,14 @@ def check_positive(name: str, value: float) -> None:
 
 
 def check_number(name: str, value: object) -> None:
-    """A Python number, which a file in JSON can hold."""
-    if not isinstance(value, (int, float)) or isinstance(value, bool):
+    """A real number."""
+    if not isinstance(value, Real) or isinstance(value, bool):
         raise ValueError(f"{name} must be a number, got {value!r}")
 
 
 def check_seed(value: object) -> None:
     """A whole number that every generator takes."""
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < LARGEST_SEED:
+    if not isinstance(value, Integral) or isinstance(value, bool) or not 0 <= int(value) <= LARGEST_SEED:
         raise ValueError(f"seed must be a whole number from 0 to 2^62, got {value!r}")
 
 

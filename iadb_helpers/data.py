@@ -154,7 +154,8 @@ def compact_images(dataset: Dataset) -> Tensor:
     # With a generator of its own: else it would take a seed that it does not need from the global one.
     loader = DataLoader(dataset, batch_size=1024, generator=torch.Generator())
     try:
-        images = torch.cat([x for x, _ in loader])
+        images = [x for x, _ in loader]
+        images = torch.cat(images) if images else torch.empty(0)
     except (TypeError, ValueError, RuntimeError) as error:  # what is no pair, no tensor, or not all of one shape
         reason = " ".join(str(error).split())
         raise ValueError(

@@ -40,6 +40,8 @@ class Recipe:
         check_number("average", self.average)
         if not 0 <= self.average < 1:
             raise ValueError(f"average must lie in [0, 1), got {self.average!r}")
+        for name, kind in (("periods", int), ("batch_size", int), ("learning_rate", float), ("average", float)):
+            object.__setattr__(self, name, kind(getattr(self, name)))  # of NumPy's numbers JSON knows nothing
 
     def rate_at(self, step: int, steps: int) -> float:
         """The learning rate of one step (counted from 0) of a training of ``steps``."""

@@ -41,7 +41,8 @@ def evaluator(model: Tangent, precision: str = "auto") -> Callable[[Tensor, Tens
 @contextlib.contextmanager
 def _in_eval_mode(model: Tangent) -> Iterator[None]:
     """Dropout draws nothing and statistics stay as they are; what was in training mode is so again afterwards."""
-    training = [module for module in model.modules() if module.training] if isinstance(model, nn.Module) else []
+    modules = model.modules() if isinstance(model, nn.Module) else ()
+    training = [module for module in modules if getattr(module, "training", False)]  # frozen TorchScript has no mode
     for module in training:
         module.training = False
     try:

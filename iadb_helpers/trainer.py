@@ -2,7 +2,6 @@
 
 import sys
 import warnings
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from functools import partial
 from itertools import islice
@@ -20,7 +19,7 @@ from iadb_helpers.data import compact_images, to_model_range
 from iadb_helpers.history import History, Recorder
 from iadb_helpers.machine.console import Console
 from iadb_helpers.machine.device import describe, on_device, pick_device
-from iadb_helpers.machine.files import display_path
+from iadb_helpers.machine.files import display_path, full_path
 from iadb_helpers.machine.interrupts import Interrupt
 from iadb_helpers.machine.locks import reserved
 from iadb_helpers.machine.memory import keep_freed_memory
@@ -107,17 +106,20 @@ def train(
     for name, function in (("loss", loss), ("draw_x0", draw_x0), ("draw_alpha", draw_alpha)):
         check_callable(name, function)
     _check_settings(model, max_steps, max_seconds, seed, origin, checkpoint, resume)
+    seed, max_steps = int(seed), max_steps and int(max_steps)  # of NumPy's numbers a checkpoint would know nothing
     network = evaluator(model, precision)
     device = pick_device(device)
-    # Resolved now: a program may go to another folder meanwhile.
-    path = Path(checkpoint).expanduser().resolve() if checkpoint is not None else None
+    path = full_path(checkpoint) if checkpoint is not None else None  # now: a program may go to another folder
     interrupted, history = Interrupt(), History()
     keep_freed_memory()
     try:
-        with reserved(path):
+        with interrupted, reserved(path), Threads(device) as threads, on_device(device):
             images = compact_images(dataset).to(device)
             if len(images) < recipe.batch_size:
                 raise ValueError(f"{len(images)} images are fewer than one batch of {recipe.batch_size}")
+            like, weight = to_model_range(images[:1]), next(model.parameters())
+            if like.dtype != weight.dtype:
+                raise ValueError(f"the dataset must give images as the weights are, {weight.dtype}, got {like.dtype}")
             model.to(device).train()
             optimizer, average = fused_adam(model, device), Average(model, recipe.average)
             generator = Generator(device).manual_seed(seed)
@@ -138,34 +140,28 @@ def train(
             stream = islice(stream, max(0, history.steps - first_step))  # fewer may be asked for than were done
             if first_step < history.steps:
                 set_learning_rate(optimizer, rate_at(first_step))
-            with interrupted, Threads(device) as threads, on_device(device):
-                console = Console(lost=interrupted.set)
-                console.say(
-                    f"Training on {describe(device)}: {len(images):,} images, recipe {recipe.name!r}, "
-                    f"batch {recipe.batch_size}, learning rate {recipe.learning_rate:g}, "
-                    f"steps {first_step:,} to {history.steps:,}"
-                )
-                values = to_model_range(images[:1]).numel()
-                recorder = Recorder(history, recipe.batch_size, values, rate_at, console, threads)
-                with recorder.bar:
-                    for value in threads.timed(training_loop(network, optimizer, stream, partial(_one_number, loss))):
-                        recorder.add(value)
-                        average.update(recorder.step)
-                        if recorder.should_stop(interrupted, max_seconds):
-                            break
-                        set_learning_rate(optimizer, rate_at(recorder.step))
-                        if recorder.step % steps_a_period == 0:
-                            _check_and_save(model, optimizer, recorder, file)
-                if recorder.step > first_step:
-                    _check_and_save(model, optimizer, recorder, file)
-                average.apply()  # only now: the checkpoint needs the weights that the next step starts from
-                stopped = history.interrupted or history.out_of_time
-                line = recorder.last_line()
-                if path and stopped:
-                    line += f"; resume=True continues from {display_path(path)}"
-                if path and history.saved < recorder.step:
-                    line += f", which could not be written and holds {history.saved:,} steps"
-                console.say(line)
+            console = Console(lost=interrupted.set)
+            console.say(
+                f"Training on {describe(device)}: {len(images):,} images, recipe {recipe.name!r}, "
+                f"batch {recipe.batch_size}, learning rate {recipe.learning_rate:g}, "
+                f"steps {first_step:,} to {history.steps:,}"
+            )
+            recorder = Recorder(history, recipe.batch_size, like.numel(), rate_at, console, threads)
+            if recorder.should_stop(interrupted, max_seconds=None):  # already: no step is taken
+                stream = iter(())
+            with recorder.bar:
+                for value in threads.timed(training_loop(network, optimizer, stream, partial(_one_number, loss))):
+                    recorder.add(value)
+                    average.update(recorder.step)
+                    if recorder.should_stop(interrupted, max_seconds):
+                        break
+                    set_learning_rate(optimizer, rate_at(recorder.step))
+                    if recorder.step % steps_a_period == 0:
+                        _check_and_save(model, optimizer, recorder, file)
+            if recorder.step > first_step:
+                _check_and_save(model, optimizer, recorder, file)
+            average.apply()  # only now: the checkpoint needs the weights that the next step starts from
+            console.say(recorder.last_line() + _what_is_saved(history, path))
     except torch.OutOfMemoryError as error:
         raise RuntimeError(
             f"the GPU's memory does not suffice for batches of {recipe.batch_size}: "
@@ -179,6 +175,16 @@ def train(
         model.eval()
         interrupted.pass_on()
     return history
+
+
+def _what_is_saved(history: History, path: Path | None) -> str:
+    """What a reader must know of the checkpoint at the end, if anything."""
+    if path is None:
+        return ""
+    if history.saved < len(history.losses):
+        return f"; the checkpoint could not be written: {display_path(path)} holds {history.saved:,} of these steps"
+    stopped = history.interrupted or history.out_of_time
+    return f"; resume=True continues from {display_path(path)}" if stopped and history.saved else ""
 
 
 def _check_settings(model, max_steps, max_seconds, seed, origin, checkpoint, resume: bool) -> None:
@@ -207,11 +213,17 @@ def _one_number(loss: Loss, *arguments) -> Tensor:
     return value
 
 
-def _name(function: Callable) -> str:
+def _name(function: object) -> str:
     """What tells one function from another in a checkpoint."""
     if isinstance(function, partial):
-        return f"{_name(function.func)} with {function.args} {function.keywords}"
+        values = [*enumerate(function.args), *sorted(function.keywords.items())]
+        return f"{_name(function.func)} with " + ", ".join(f"{key}={_plain(value)}" for key, value in values)
     return getattr(function, "__qualname__", type(function).__name__)
+
+
+def _plain(value: object) -> str:
+    """A value as a text that is the same in another process: of what is no number or word, only the kind."""
+    return repr(value) if isinstance(value, (int, float, str)) or value is None else _name(value)
 
 
 def _check_and_save(

@@ -464,3 +464,12 @@ def test_a_signal_in_the_last_step_waits_for_the_weights(results, monkeypatch, d
     finally:
         signal.signal(signal.SIGTERM, before)
     assert got == [True]
+
+
+def test_weights_to_start_from_are_not_overwritten(results, tmp_path, weights, capsys):
+    mine = tmp_path / "mine.safetensors"
+    shutil.copyfile(weights, mine)
+    before = mine.read_bytes()
+    assert "must be two files" in error_of(["train", "--start", str(mine), "--out", str(mine)], capsys)
+    assert "would be replaced" in error_of(["train", "--start", str(mine), "--checkpoint", str(mine)], capsys)
+    assert mine.read_bytes() == before

@@ -389,3 +389,18 @@ def test_a_lesson_writes_no_weights_of_a_training_that_is_not_finished(tmp_path,
     for _ in range(2):
         exec(saving, known | {"history": History(losses=[1.0])})
         assert {each.name for each in tmp_path.iterdir()} == {"lesson_03.safetensors", "lesson_03.json"}
+
+
+@pytest.mark.parametrize(
+    ("there", "lessons", "expected"), [(False, "04", None), (True, "04", True), (False, "03", True)]
+)
+def test_04_samples_the_readers_own_weights_where_there_are_any(tmp_path, monkeypatch, there, lessons, expected):
+    monkeypatch.setenv("IADB_RESULTS", str(tmp_path))
+    monkeypatch.setenv("IADB_WEIGHTS", "set before, so that it is put back")
+    monkeypatch.delenv("IADB_WEIGHTS")
+    if there:
+        (tmp_path / "lesson_03.safetensors").touch()
+    monkeypatch.setattr(notebooks, "execute", lambda path: pytest.skip("far enough"))
+    with pytest.raises(pytest.skip.Exception):
+        notebooks.tutorial([lessons])
+    assert os.environ.get("IADB_WEIGHTS") == (str(tmp_path / "lesson_03.safetensors") if expected else None)

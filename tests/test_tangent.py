@@ -75,3 +75,15 @@ def test_outside_training_a_network_is_in_eval_mode_and_is_put_back():
 def test_what_is_no_model_is_named(model):
     with pytest.raises(ValueError, match=f"^model must be a function, got {model!r}"):
         evaluator(model)
+
+
+@torch.no_grad()
+def test_frozen_torchscript_is_a_network_too():
+    model = torch.jit.freeze(torch.jit.script(torch.nn.Identity().eval()))
+    assert torch.equal(evaluator(lambda x, alpha: model(x))(X, 0.5), X)
+    assert torch.equal(evaluator(torch.jit.freeze(torch.jit.script(Negative().eval())))(X + 1, 0.5), -X - 1)
+
+
+class Negative(torch.nn.Module):
+    def forward(self, x: torch.Tensor, alpha: torch.Tensor) -> torch.Tensor:
+        return -x

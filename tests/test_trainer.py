@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from faults import naming
@@ -23,13 +24,14 @@ from torch.utils.data import Subset, TensorDataset
 
 import iadb_helpers
 from iadb_helpers import UNet, history, train
-from iadb_helpers.batches import focused_alpha
+from iadb_helpers.batches import focused_alpha, gaussian_noise
 from iadb_helpers.data import all_images, compact_images
 from iadb_helpers.history import FETCH_EVERY
 from iadb_helpers.machine import device as machine_device
 from iadb_helpers.machine.device import describe
 from iadb_helpers.machine.tensor_files import read_tensors, save_tensors
 from iadb_helpers.recipes import Recipe
+from iadb_helpers.trainer import _name
 from iadb_helpers.training import deblending_loss
 from iadb_helpers.weights.files import load_weights
 
@@ -1107,7 +1109,7 @@ def test_a_checkpoint_that_could_not_be_written_is_not_promised(tmp_path, monkey
     with pytest.warns(UserWarning, match="no checkpoint of step 2"):
         history = small_train(model, checkpoint=tmp_path / "t")
     assert history.interrupted and history.saved == 0
-    assert "which could not be written and holds 0 steps" in capsys.readouterr().out.splitlines()[-1]
+    assert "the checkpoint could not be written: " in capsys.readouterr().out.splitlines()[-1]
 
 
 def test_the_checkpoint_stays_where_it_was_asked_for_when_the_program_goes_elsewhere(tmp_path, monkeypatch):
@@ -1129,7 +1131,7 @@ def test_the_arguments_of_a_partial_loss_are_a_part_of_its_name(tmp_path):
 
     small_train(Small(), checkpoint=tmp_path / "t", max_steps=1, loss=partial(weighted, weight=1))
     small_train(Small(), checkpoint=tmp_path / "t", max_steps=2, resume=True, loss=partial(weighted, weight=1))
-    with pytest.raises(ValueError, match="weight.: 1} there, .*weight.: 2} here"):
+    with pytest.raises(ValueError, match="weighted with weight=1 there, .*weighted with weight=2 here"):
         small_train(Small(), checkpoint=tmp_path / "t", resume=True, loss=partial(weighted, weight=2))
 
 
@@ -1139,3 +1141,63 @@ def test_a_checkpoint_that_is_changed_in_place_does_not_reach_into_a_resumed_tra
     model = Small(seed=1)
     at_call(model, 0, lambda: path.write_bytes(b"") or None)  # the memory of a mapped file would be gone
     assert small_train(model, checkpoint=path, resume=True).losses == expected.losses
+
+
+def draw(x1, generator, noise):
+    return noise(x1.shape, generator=generator)
+
+
+def test_a_partial_is_named_alike_in_every_process():
+    assert _name(partial(draw, noise=gaussian_noise)) == "draw with noise=gaussian_noise"
+    assert _name(partial(draw, 1, b=2, a=Small())) == "draw with 0=1, a=Small, b=2"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_before_the_first_step_takes_none_and_leaves_the_checkpoint(tmp_path, number, interruptible):
+    small_train(Small(), checkpoint=tmp_path / "t", max_steps=3)
+    before, got = (tmp_path / "t").read_bytes(), []
+    handler = signal.signal(signal.SIGTERM, lambda number, _: got.append(number))
+
+    class Interrupting(torch.utils.data.Dataset):
+        def __len__(self):
+            return 8
+
+        def __getitem__(self, i):
+            if i == 0:
+                signal.raise_signal(number)
+            return torch.zeros(1, 32, 32), 0
+
+    try:
+        history = small_train(Small(), Interrupting(), checkpoint=tmp_path / "t")
+    finally:
+        signal.signal(signal.SIGTERM, handler)
+    assert history.interrupted and history.losses == [] and (tmp_path / "t").read_bytes() == before
+    assert got == ([number] if number == signal.SIGTERM else [])
+
+
+def test_numpys_numbers_are_numbers(tmp_path):
+    settings = {"max_steps": np.int64(2), "seed": np.int32(1), "learning_rate": np.float32(0.5), "periods": np.int8(2)}
+    small_train(Small(), checkpoint=tmp_path / "t", **settings)
+    expected = {"max_steps": 2, "seed": 1, "learning_rate": 0.5, "periods": 2}
+    assert len(small_train(Small(), checkpoint=tmp_path / "t", resume=True, **expected).losses) == 2
+
+
+def test_what_is_drawn_in_float64_is_trained_in_the_networks_float32():
+    def x0(x1, generator):
+        return torch.randn(x1.shape, generator=generator).double()
+
+    expected = small_train(Small(), draw_x0=lambda x1, generator: torch.randn(x1.shape, generator=generator))
+    assert small_train(Small(), draw_x0=x0).losses == expected.losses
+
+
+def test_images_of_another_float_than_the_weights_are_named():
+    dataset = TensorDataset(torch.zeros(8, 1, 32, 32, dtype=torch.float64), torch.zeros(8))
+    with pytest.raises(ValueError, match=naming("the dataset must give images", "float32", "float64")):
+        small_train(Small(), dataset)
+
+
+def test_an_empty_file_is_no_loss_and_an_empty_data_set_is_none(tmp_path):
+    (tmp_path / "t").touch()
+    small_train(Small(), checkpoint=tmp_path / "t", max_steps=1)
+    with pytest.raises(ValueError, match="0 images are fewer"):
+        train(Small(), TensorDataset(torch.zeros(0, 1, 32, 32), torch.zeros(0)), device="cpu")

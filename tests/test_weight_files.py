@@ -1,5 +1,6 @@
 """Weights in and out of files: the same numbers come back, and nothing is half loaded or half written."""
 
+import os
 import re
 import shutil
 
@@ -211,3 +212,24 @@ def test_weights_and_cards_that_would_not_be_read_again_are_not_written(tmp_path
     with pytest.raises(ValueError, match="not worth a file|plain JSON"):
         save_weights(model, tmp_path / "w.safetensors", card)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_tilde_is_the_same_home_folder_for_both_ways(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    save_weights(a_network(0), "~/w.safetensors", {})
+    assert {each.name for each in tmp_path.iterdir()} == {"w.safetensors", "w.json"}
+    assert same_weights(load_weights("~/w.safetensors", "cpu"), a_network(0))
+
+
+def test_a_pipe_is_refused_and_not_read(tmp_path):
+    os.mkfifo(tmp_path / "w.safetensors")
+    with pytest.raises(OSError, match="no ordinary file"):
+        save_weights(a_network(0), tmp_path / "w.safetensors", {})
+
+
+def test_a_mask_of_minus_infinity_comes_back(tmp_path):
+    model = torch.nn.Linear(2, 2)
+    model.register_buffer("mask", torch.tensor([0.0, -torch.inf]))
+    save_weights(model, tmp_path / "w.safetensors", {})
+    copy_weights(model, read_tensors(tmp_path / "w.safetensors")[0], tmp_path / "w.safetensors")

@@ -35,8 +35,8 @@ def seed(text: str) -> int:
         number = int(text)
     except ValueError:
         number = -1
-    if not 0 <= number < 2**63:
-        raise argparse.ArgumentTypeError(f"must be a whole number from 0 to 2^63 − 1, got {text!r}")
+    if not 0 <= number <= 2**62:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 0 to 2^62, got {text!r}")
     return number
 
 

@@ -28,6 +28,18 @@ def path_setting(variable: str, default: Path) -> Path:
         raise ValueError(f"{variable} names the home folder of nobody here, got {setting!r}") from error
 
 
+def full_path(path: str | Path) -> Path:
+    """A path as it stands for good: ``~`` is the home folder, links are followed.
+
+    Raises:
+        ValueError: if there can be no such path.
+    """
+    try:
+        return Path(path).expanduser().resolve()
+    except (RuntimeError, OSError, ValueError) as error:  # nobody's home, a loop of links, a null byte
+        raise ValueError(f"there can be no file {str(path)!r}: {error}") from error
+
+
 def results_dir() -> Path:
     """Where pictures, weights and checkpoints go: ``IADB_RESULTS`` if set, else ``results/`` of the checkout."""
     folder = path_setting("IADB_RESULTS", ROOT / "results")
@@ -97,7 +109,7 @@ def _told(path: Path):
     """Makes the system's reason a sentence that names the file."""
     try:
         yield
-    except (OSError, ValueError, RuntimeError) as error:  # the last two: a null byte in a name, a loop of links
+    except (OSError, ValueError) as error:  # ValueError: a name that cannot be
         reason = getattr(error, "strerror", None) or str(error)
         number = getattr(error, "errno", None) or errno.EINVAL
         raise OSError(number, f"could not write {display_path(path)} ({reason}); what stood there is intact") from error
@@ -105,7 +117,7 @@ def _told(path: Path):
 
 def _target(path: Path) -> Path:
     """The file that a path means, with its folder made."""
-    target = Path(path).resolve()
+    target = full_path(path)
     target.name.encode()  # safetensors opens no other names, and would not read what we wrote
     if target.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))

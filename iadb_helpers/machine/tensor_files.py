@@ -10,7 +10,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from iadb_helpers.machine.files import display_path, write_atomically
+from iadb_helpers.machine.files import display_path, full_path, write_atomically
 
 NAMED_AT_MOST = 4  # differences in one message
 
@@ -38,7 +38,7 @@ def tensor_bytes(tensors: dict[str, Tensor], header: dict) -> bytes:
     """
     try:
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-        return safetensors.torch.save(tensors, metadata={"header": json.dumps(header, allow_nan=False)})
+        return safetensors.torch.save(tensors, metadata={"header": json.dumps(header)})
     except (RuntimeError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"no file can hold these tensors or this header: {' '.join(str(error).split())}") from error
 
@@ -51,8 +51,12 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict]:
         ValueError: if the file is a pickle (refused unread), truncated, or not safetensors at all, or its header is not
             plain JSON values by name.
     """
-    path = Path(path).expanduser()
-    if not _is_file(path):
+    try:
+        path = full_path(path)
+        there = path.is_file()
+    except (OSError, ValueError):
+        there = False
+    if not there:
         raise FileNotFoundError(f"no weights at {display_path(path)}")
     with path.open("rb") as file:
         start = file.read(9)
@@ -89,13 +93,6 @@ def _header(path: Path, metadata: dict[str, str]) -> dict:
     if not isinstance(header, dict):
         raise ValueError(f"the header of {display_path(path)} must be values by name, got {type(header).__name__}")
     return header
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except (OSError, ValueError):  # a loop of links, a null byte
-        return False
 
 
 def check_tensors(

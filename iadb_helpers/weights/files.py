@@ -28,6 +28,7 @@ def check_place(path: Path) -> None:
         raise ValueError(f"a file of weights must end in .safetensors, got {path.name!r}")
     if path.resolve().parent == SHELF:
         raise ValueError(f"{display_path(path)} is a file that ships: use another, and copy it there if it is better")
+    check_writable(path, card_path(path))
     if kind := read_header(path).get("kind"):
         raise ValueError(f"{display_path(path)} is a {kind}: use another file")
     if card_path(path).is_file():
@@ -39,7 +40,6 @@ def check_place(path: Path) -> None:
             raise ValueError(
                 f"{display_path(card_path(path))} is no card and would be replaced by one: use another file"
             )
-    check_writable(path, card_path(path))
 
 
 def save_weights(model: nn.Module, path: Path, card: dict) -> None:
@@ -54,7 +54,7 @@ def save_weights(model: nn.Module, path: Path, card: dict) -> None:
     """
     path = Path(path)
     check_place(path)
-    for name, tensor in model.state_dict().items():
+    for name, tensor in model.named_parameters():
         if not torch.isfinite(tensor).all():
             raise ValueError(f"these weights are not worth a file: {name} holds NaN or infinite values")
     content = tensor_bytes(model.state_dict(), {})
@@ -97,7 +97,7 @@ def copy_weights(model: nn.Module, tensors: dict[str, Tensor], path: Path) -> No
         ValueError: as ``check_tensors``.
     """
     weights = _weights_alone(tensors)
-    check_tensors(path, model.state_dict(), weights)
+    check_tensors(path, model.state_dict(), weights, infinite={name for name, _ in model.named_buffers()})
     model.load_state_dict(weights)
 
 
