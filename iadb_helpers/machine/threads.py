@@ -24,8 +24,8 @@ class Threads:
 
     PyTorch's threads wait for each other many times a layer. If another program keeps a core busy, all of them wait
     for the one that shares it, and a step takes several times as long, where a single thread would do it in twice the
-    time (benchmarks/README.md). So some steps are tried on half as many threads, after the first second and whenever steps become much
-    slower; and now and then on twice as many, because other programs come to an end.
+    time (benchmarks/README.md). So some steps are tried on half as many threads, after the first second and whenever
+    steps become much slower; and now and then on twice as many, because other programs come to an end.
 
     ``IADB_THREADS=n`` fixes the number, and nothing is tried. That is for tests, measurements, and many processes on
     one machine. Sums are taken in another order by another number of threads, so only with a fixed one do two runs
