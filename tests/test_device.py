@@ -50,7 +50,13 @@ def test_a_device_that_is_not_there(monkeypatch, device):
 def test_bfloat16_only_on_a_cpu_with_its_instructions(monkeypatch, able, expected):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able, raising=False)
     assert has_bfloat16(CPU) is expected
-    assert describe(CPU) == f"cpu ({torch.get_num_threads()} threads, {'bfloat16' if expected else 'float32'})"
+    precision, before = "bfloat16" if expected else "float32", torch.get_num_threads()
+    try:
+        for threads, words in ((1, "1 thread"), (3, "3 threads")):
+            torch.set_num_threads(threads)
+            assert describe(CPU) == f"cpu ({words}, {precision})"
+    finally:
+        torch.set_num_threads(before)
     assert in_precision(Product())(torch.ones(2, 2)).dtype == (torch.bfloat16 if expected else torch.float32)
 
 

@@ -404,3 +404,11 @@ def test_04_samples_the_readers_own_weights_where_there_are_any(tmp_path, monkey
     with pytest.raises(pytest.skip.Exception):
         notebooks.tutorial([lessons])
     assert os.environ.get("IADB_WEIGHTS") == (str(tmp_path / "lesson_03.safetensors") if expected else None)
+
+
+def test_what_is_stored_comes_from_a_fixed_number_of_threads(monkeypatch):
+    monkeypatch.setattr(notebooks, "series", lambda lessons: [])
+    for given, expected in ((None, str(torch.get_num_threads())), ("7", "7")):
+        monkeypatch.setenv("IADB_THREADS", "set, so that it is put back")
+        monkeypatch.delenv("IADB_THREADS") if given is None else monkeypatch.setenv("IADB_THREADS", given)
+        assert notebooks.store() == {} and os.environ["IADB_THREADS"] == expected

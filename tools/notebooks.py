@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import nbformat
+import torch
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbclient.util import ensure_async
@@ -150,6 +151,8 @@ def store(lessons: Sequence[str] = ()) -> dict[str, float]:
     """Run notebooks and store their outputs in them; returns how many seconds each took."""
     # The weights that 03 leaves here are the reader's; what is stored shows the shipped ones.
     os.environ.pop("IADB_WEIGHTS", None)
+    # Else the last bits of a training, and so its digits, would depend on what else this machine does.
+    os.environ.setdefault("IADB_THREADS", str(torch.get_num_threads()))
     times = {}
     for path in series(lessons):
         started = time.monotonic()

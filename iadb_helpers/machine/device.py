@@ -86,7 +86,8 @@ def describe(device: torch.device) -> str:
     precision = "bfloat16" if has_bfloat16(device) else "float32"
     if device.type == "cuda":
         return f"cuda ({torch.cuda.get_device_name(device)}, {precision})"
-    return f"{device.type} ({torch.get_num_threads()} threads, {precision})"
+    threads = torch.get_num_threads()
+    return f"{device.type} ({threads} {'thread' if threads == 1 else 'threads'}, {precision})"
 
 
 def describe_machine(device: torch.device) -> str:
