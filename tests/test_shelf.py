@@ -15,7 +15,7 @@ from iadb_helpers.training import deblending_loss
 from iadb_helpers.weights import shelf
 from iadb_helpers.weights.cards import read_card
 from iadb_helpers.weights.files import load_weights, save_weights
-from iadb_helpers.weights.shelf import SHELF, SHIPPED_WEIGHTS, chosen_weights, shipped_path
+from iadb_helpers.weights.shelf import SHELF, SHIPPED_WEIGHTS, chosen_weights, readers_weights, shipped_path
 
 REFERENCES = ("reference_01", "reference_04", "reference_16")
 
@@ -65,7 +65,7 @@ def test_the_best_weights_unless_told_otherwise(monkeypatch, tmp_path):
     monkeypatch.setattr(shelf, "SHELF", tmp_path)
     for seed, name in enumerate(SHIPPED_WEIGHTS):
         save_weights(a_network(seed), tmp_path / f"{name}.safetensors", {})
-    assert same_weights(load_pretrained("cpu"), a_network(SHIPPED_WEIGHTS.index("fast")))
+    assert same_weights(load_pretrained("cpu"), a_network(SHIPPED_WEIGHTS.index("two_cycles")))
     assert same_weights(load_pretrained("cpu", "reference_04"), a_network(SHIPPED_WEIGHTS.index("reference_04")))
 
 
@@ -110,7 +110,8 @@ def test_the_best_weights_know_most_where_the_digit_is_decided(digits):
     alpha = torch.linspace(0.05, 0.3, len(x1))
     with torch.no_grad():
         best, reference = (
-            deblending_loss(load_pretrained("cpu", name), x0, x1, alpha).item() for name in ("fast", "reference_16")
+            deblending_loss(load_pretrained("cpu", name), x0, x1, alpha).item()
+            for name in ("two_cycles", "reference_16")
         )
     assert best < 0.99 * reference
 
@@ -126,4 +127,15 @@ def test_the_environment_chooses_the_weights(monkeypatch, tmp_path):
 @pytest.mark.parametrize("unset", [True, False])
 def test_the_shipped_weights_are_chosen_otherwise(monkeypatch, unset):
     monkeypatch.delenv("IADB_WEIGHTS", raising=False) if unset else monkeypatch.setenv("IADB_WEIGHTS", "")
-    assert chosen_weights() == SHELF / "fast.safetensors"
+    assert chosen_weights() == SHELF / "two_cycles.safetensors"
+
+
+def test_a_reader_samples_what_lesson_03_has_trained_where_it_has(monkeypatch, tmp_path):
+    monkeypatch.setenv("IADB_RESULTS", str(tmp_path))
+    monkeypatch.delenv("IADB_WEIGHTS")
+    assert readers_weights() == shipped_path()
+    (tmp_path / "lesson_03.safetensors").touch()
+    assert readers_weights() == tmp_path / "lesson_03.safetensors"
+    assert chosen_weights() == shipped_path()  # the commands know nothing of lessons
+    monkeypatch.setenv("IADB_WEIGHTS", str(tmp_path / "mine.safetensors"))
+    assert readers_weights() == tmp_path / "mine.safetensors"

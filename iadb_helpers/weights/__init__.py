@@ -2,7 +2,7 @@
 
 from iadb_helpers.weights.cards import provenance, read_card, training_card
 from iadb_helpers.weights.files import load_weights, save_weights
-from iadb_helpers.weights.shelf import SHELF, chosen_weights, load_pretrained, shipped_path
+from iadb_helpers.weights.shelf import SHELF, chosen_weights, load_pretrained, readers_weights, shipped_path
 
 __all__ = [
     "SHELF",
@@ -11,6 +11,7 @@ __all__ = [
     "load_weights",
     "provenance",
     "read_card",
+    "readers_weights",
     "save_weights",
     "shipped_path",
     "training_card",

@@ -8,19 +8,21 @@ from torch import nn
 
 from iadb_helpers.checks import check_choice
 from iadb_helpers.machine.device import pick_device
-from iadb_helpers.machine.files import display_path, path_setting
+from iadb_helpers.machine.files import display_path, path_setting, results_dir
 from iadb_helpers.machine.tensor_files import read_tensors
 from iadb_helpers.unet import UNet
 from iadb_helpers.weights.cards import check_card
 from iadb_helpers.weights.files import SHELF, copy_weights
 
-# All on all of MNIST: the best there are, and the reference recipe after 1, 4 and 16 periods.
-SHIPPED_WEIGHTS = ("fast", "reference_01", "reference_04", "reference_16")
+# All on all of MNIST: the best there are (the fast recipe, through two cycles of the learning rate), and the reference
+# recipe after 1, 4 and 16 periods.
+SHIPPED_WEIGHTS = ("two_cycles", "reference_01", "reference_04", "reference_16")
+OWN_WEIGHTS = "lesson_03.safetensors"  # where lesson 03 leaves what it has trained, in the results folder
 
 Network = TypeVar("Network", bound=nn.Module)
 
 
-def shipped_path(weights: str = "fast") -> Path:
+def shipped_path(weights: str = "two_cycles") -> Path:
     """The file of weights that ship, by their name: see ``SHIPPED_WEIGHTS``.
 
     Raises:
@@ -44,7 +46,7 @@ def load_shipped(model: Network, path: Path, device: str | torch.device | None =
     return model.to(pick_device(device)).eval()
 
 
-def load_pretrained(device: str | torch.device | None = None, weights: str = "fast") -> UNet:
+def load_pretrained(device: str | torch.device | None = None, weights: str = "two_cycles") -> UNet:
     """The shipped U-Net, in eval mode; it takes and returns the reference range.
 
     Args:
@@ -67,3 +69,11 @@ def load_pretrained(device: str | torch.device | None = None, weights: str = "fa
 def chosen_weights() -> Path:
     """The weights to sample with: the file named by ``IADB_WEIGHTS``, else the best that ship."""
     return path_setting("IADB_WEIGHTS", shipped_path())
+
+
+def readers_weights() -> Path:
+    """The weights that lesson 05 samples with: ``IADB_WEIGHTS``, else those that lesson 03 has trained on this machine,
+    else the best that ship.
+    """
+    own = results_dir() / OWN_WEIGHTS
+    return path_setting("IADB_WEIGHTS", own if own.is_file() else shipped_path())
