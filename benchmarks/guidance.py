@@ -1,21 +1,28 @@
-"""What guidance brings, and whether a second classifier agrees: ``python -m benchmarks.guidance``."""
+"""What guidance brings: w chosen by one classifier, the result told by another: ``python -m benchmarks.guidance``.
+
+Nothing that chooses w has a part in the figures: other noise, another classifier of another build, trained on the other
+half of the training digits, and real digits of the test split.
+"""
 
 import torch
 from torch import Tensor
 
-from benchmarks.quality import drawn, rounded
+from benchmarks.mixer import Mixer
+from benchmarks.quality import SHORT_METHOD, drawn, rounded
 from benchmarks.report import DEVICE, record
 from iadb_helpers import load_mnist, load_pretrained
 from iadb_helpers.data import all_images
-from iadb_helpers.evaluation import classify, frechet_distance, measure, share_confident
-from iadb_helpers.evaluation.classifier import train_classifier
+from iadb_helpers.evaluation import classify, frechet_distance
+from iadb_helpers.evaluation.classifier import PERIODS, fit_classifier, train_classifier
 from iadb_helpers.evaluation.features import REAL_DIGITS
+from iadb_helpers.evaluation.quality import compare
 from iadb_helpers.guidance import Gaussian, guided, load_gaussian
 from iadb_helpers.tangent import Tangent
 
-N = 2_000  # digits of each
 WEIGHTS = (0.2, 0.4, 0.6, 0.8)
-SECOND_SEED = 1  # of the second classifier
+CHOOSING_NOISE, CHOOSING_N = 100, 2_000  # seed of the noise that w is chosen with, and how many digits
+REPORTED_NOISE, N = (101, 102, 103), 1_000  # and of the sets that are reported on
+MIXER_SEED = 1
 
 
 def only_mean(gaussian: Gaussian) -> Tangent:
@@ -27,29 +34,77 @@ def only_mean(gaussian: Gaussian) -> Tangent:
     return tangent
 
 
+def trained_mixer(images: Tensor, labels: Tensor, periods: int = PERIODS) -> Mixer:
+    """A classifier of another build than the shipped one, in eval mode."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(MIXER_SEED)
+        mixer = Mixer()
+    fit_classifier(mixer, images, labels, periods, MIXER_SEED)
+    return mixer.eval()
+
+
+def accuracy(scores: Tensor, labels: Tensor) -> float:
+    return round((scores.argmax(dim=1) == labels).double().mean().item(), 4)
+
+
+def tangents() -> dict[str, Tangent]:
+    """All that is reported on, by name."""
+    model, gaussian = load_pretrained(DEVICE), load_gaussian(DEVICE)
+    weaker = load_pretrained(DEVICE, "reference_04")
+    found: dict[str, Tangent] = {"alone": model}
+    found |= {f"away from the Gaussian, {w}": guided(model, gaussian, w) for w in WEIGHTS}
+    found["away from the mean, 0.4"] = guided(model, only_mean(gaussian), 0.4)
+    found |= {f"away from reference_04, {w}": guided(model, weaker, w) for w in (0.2, 0.4, 0.8)}
+    return found
+
+
 def main() -> None:
     training, test = load_mnist(), load_mnist(train=False)
-    images = all_images(training)
-    second = train_classifier(images, training.targets, seed=SECOND_SEED)
-    some = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))[:REAL_DIGITS]
-    real, _ = classify(images[some], second)
+    images, labels = all_images(training), training.targets
+    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
+    first, second = order.chunk(2)  # halves that share no digit
+    shuffled = torch.randperm(len(test), generator=torch.Generator().manual_seed(0))
+    test_images, test_labels = all_images(test)[shuffled], test.targets[shuffled]
+    everything = tangents()
 
-    def row(x: Tensor) -> dict:
-        features, scores = classify(x, second)
-        by_second = {"frechet": frechet_distance(real, features), "confident": share_confident(scores)}
-        return rounded(measure(x)) | {"by_second_classifier": {name: round(v, 4) for name, v in by_second.items()}}
+    chooser = train_classifier(images[first], labels[first])
+    real, _ = classify(images[second[:REAL_DIGITS]], chooser)  # digits that it was not trained on
+    distances = {"alone": 0.0} | {f"away from the Gaussian, {w}": 0.0 for w in WEIGHTS}
+    for name in distances:
+        features, _ = classify(drawn(everything[name], CHOOSING_N, seed=CHOOSING_NOISE), chooser)
+        distances[name] = round(frechet_distance(real, features), 2)
+        print("choosing:", name, distances[name], flush=True)
+    section: dict = {
+        "n": N,
+        "drawn_by": SHORT_METHOD,
+        "choice": {
+            "classifier": "the shipped one's build, trained on the first half of the training digits",
+            "test_accuracy": accuracy(classify(test_images, chooser)[1], test_labels),
+            "compared_with": f"{REAL_DIGITS:,} digits of the second half",
+            "noise_seed": CHOOSING_NOISE,
+            "n": CHOOSING_N,
+            "frechet": distances,
+            "chosen": min(distances, key=lambda name: distances[name]),
+        },
+    }
 
-    model, gaussian = load_pretrained(DEVICE), load_gaussian(DEVICE)
-    tangents: dict[str, Tangent] = {"alone": model}
-    tangents |= {f"away from the Gaussian, {w}": guided(model, gaussian, w) for w in WEIGHTS}
-    tangents["away from the mean, 0.4"] = guided(model, only_mean(gaussian), 0.4)
-    tangents["away from reference_04, 0.4"] = guided(model, load_pretrained(DEVICE, "reference_04"), 0.4)
-    some = torch.randperm(len(test), generator=torch.Generator().manual_seed(0))[:N]
-    rows = {"real test digits": row(all_images(test)[some])}
-    for name, tangent in tangents.items():
-        rows[name] = row(drawn(tangent, N))
-        print(name, rows[name], flush=True)
-    record("guidance", {"n": N, "tangents": rows})
+    mixer = trained_mixer(images[second], labels[second])
+    real, scores = classify(test_images, mixer)
+    section["report"] = {
+        "classifier": "an MLP-Mixer, trained on the second half of the training digits",
+        "test_accuracy": accuracy(scores, test_labels),
+        "compared_with": "all 10,000 test digits",
+        "noise_seeds": REPORTED_NOISE,
+        "sets": {},
+    }
+    sets = section["report"]["sets"]
+    for number, seed in enumerate(REPORTED_NOISE):  # each is written down as soon as it is there
+        some = first[number * N : (number + 1) * N]
+        for name in ("real training digits", *everything):
+            x = drawn(everything[name], N, seed=seed) if name in everything else images[some]
+            sets.setdefault(name, []).append(rounded(compare(real, *classify(x, mixer))))
+            print(seed, name, sets[name][-1], flush=True)
+        record("guidance", section)
 
 
 if __name__ == "__main__":

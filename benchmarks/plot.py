@@ -1,5 +1,7 @@
 """The results file as one picture: ``python -m benchmarks.plot`` writes results.png."""
 
+import statistics
+
 import matplotlib.pyplot as plt
 
 from benchmarks.report import RESULTS, read
@@ -35,14 +37,13 @@ def methods(axes, results: dict) -> None:
     section = newest(results, "quality of 2,000")
     if not section:
         return
-    for (method, schedule), marker in zip(
-        [("euler", "uniform"), ("heun", "uniform"), ("ab2", "uniform"), ("ab2", "early")], "osD^", strict=True
-    ):
-        rows = [row for row in section["by_method"] if (row["method"], row["schedule"]) == (method, schedule)]
-        axes.loglog(
-            [row["evaluations"] for row in rows], [row["frechet"] for row in rows], marker + "-",
-            label=f"{method}, {schedule}",
-        )  # fmt: skip
+    for method, look in {"euler": "o", "heun": "s", "ab2": "D"}.items():
+        for schedule, line in {"uniform": "-", "early": "--"}.items():
+            rows = [row for row in section["by_method"] if (row["method"], row["schedule"]) == (method, schedule)]
+            axes.loglog(
+                [row["evaluations"] for row in rows], [row["frechet"] for row in rows], look + line,
+                label=f"{method}, {schedule}",
+            )  # fmt: skip
     axes.axhline(section["floor_of_by_method"]["frechet"], color="0.5", linestyle=":", label="real digits")
     axes.set(title=f"Fewer steps ({section['by_method_n']:,} digits)", xlabel="function evaluations", ylabel=FRECHET)
     axes.legend(fontsize=8)
@@ -50,14 +51,18 @@ def methods(axes, results: dict) -> None:
 
 def trials(axes, results: dict) -> None:
     """What each idea brings alone."""
-    section = newest(results, "trials on 30,000 digits")
+    section = newest(results, "trials in equal time")
     if not section:
         return
-    distances = {name: row["frechet"] for name, row in section["trials"].items()}
-    axes.bar_label(axes.barh(list(distances), list(distances.values()), color="tab:blue"), fmt="%.0f", padding=3)
+    names, runs = list(section["trials"]), [list(rows.values()) for rows in section["trials"].values()]
+    distances = [[run["frechet"] for run in rows] for rows in runs]
+    middle = [statistics.mean(values) for values in distances]
+    below = [mean - min(values) for mean, values in zip(middle, distances, strict=True)]
+    above = [max(values) - mean for mean, values in zip(middle, distances, strict=True)]
+    axes.bar_label(axes.barh(names, middle, xerr=[below, above], color="tab:blue"), fmt="%.0f", padding=3)
     axes.invert_yaxis()
     axes.margins(x=0.15)
-    axes.set(title=f"Each idea alone, {section['digits']:,} digits seen", xlabel=FRECHET)
+    axes.set(title="Each idea alone, in equal time, three seeds", xlabel=FRECHET)
 
 
 def curves(axes, results: dict) -> None:

@@ -103,12 +103,16 @@ def load_gaussian(device: str | torch.device | None = None) -> Gaussian:
 
 
 def guided(model: Tangent, weaker: Tangent, weight: float = WEIGHT, *, precision: str = "auto") -> Tangent:
-    """D + w (x̄₁ − x̄₁ of the weaker tangent) = D + w (1 − α) (D − D_weaker): away from where the weaker one would go.
+    """D + w (1 − α) (D − D_weaker): away from where the weaker tangent would go.
 
-    For ``sample`` in the place of the model. What a network has not learned it replaces by an average, as the weaker
-    tangent does, only less; so away from that one is, by and large, where the digits are. This is autoguidance
-    (Karras et al. 2024, arXiv 2406.02507) by a tangent that costs nothing. It is no longer the paper's mapping: with
-    the exact D every weight but 0 would be wrong.
+    For ``sample`` in the place of the model. Where a network cannot tell digits apart it answers with their average.
+    The weaker tangent does so too, only more. So the way from its answer to the network's leads, by and large, to
+    digits. (The change is w (x̄₁ − x̄₁ of the weaker), since x̄₁ = x_α + (1 − α) D for both.)
+
+    From autoguidance (Karras et al. 2024, arXiv 2406.02507) comes going on from a weaker tangent, D + w (D − D_weaker).
+    Two things differ. There, the weaker one is a smaller or less trained version of the same network, and the argument
+    is that it shares the network's faults; a Gaussian has faults of its own, which point the same way. And there is no
+    factor (1 − α). The result is no longer the paper's mapping: with the exact D every weight but 0 would be wrong.
 
     Args:
         model: D, as ``sample`` takes it.

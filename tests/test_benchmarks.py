@@ -7,13 +7,16 @@ import torch
 from faults import naming
 from torch.utils.data import Subset
 
-from benchmarks import report
+from benchmarks import quality, report
+from benchmarks.guidance import only_mean, trained_mixer
+from benchmarks.mixer import Mixer
 from benchmarks.reference import plain_network, plain_sampling, plain_training
-from benchmarks.trials import transported_noise, weighted_loss
-from iadb_helpers import UNet, sample
+from benchmarks.trials import IN_EQUAL_TIME, SEEDS, transported_noise, weighted_loss
+from iadb_helpers import UNet, deblend, sample
 from iadb_helpers.batches import gaussian_noise
-from iadb_helpers.data import to_model_range
-from iadb_helpers.evaluation import measured
+from iadb_helpers.data import to_display, to_model_range
+from iadb_helpers.evaluation import classify, measured
+from iadb_helpers.guidance import load_gaussian
 from iadb_helpers.machine.device import describe_machine
 from iadb_helpers.training import deblending_loss
 from iadb_helpers.weights.shelf import SHIPPED_WEIGHTS
@@ -73,6 +76,53 @@ def test_the_weighted_loss_counts_small_alpha_more():
     assert [round(ratio.item(), 3) for ratio in ratios] == [2, 1, 0.5]
 
 
+def test_the_second_classifier_is_of_another_build_and_sees_what_a_reader_sees(digits):
+    torch.manual_seed(0)
+    mixer, x = Mixer().eval(), to_model_range(digits.data[:20])
+    features, scores = classify(x, mixer)
+    assert features.shape == (20, 64) and scores.shape == (20, 10)
+    torch.testing.assert_close(mixer(x), scores)
+    beyond = torch.where(to_display(x) == 0, x - 5, x)
+    assert torch.equal(classify(beyond, mixer)[0], features)
+    assert not torch.equal(classify(x.roll(4, dims=3), mixer)[0], features)  # it knows where a patch lies
+
+
+@pytest.mark.slow
+def test_the_second_classifier_learns(digits):
+    images, labels = to_model_range(digits.data[::2]), digits.targets[::2]
+    mixer = trained_mixer(images, labels, periods=2)
+    assert not mixer.training
+    assert (classify(images, mixer)[1].argmax(dim=1) == labels).double().mean() > 0.15  # by chance: 0.1
+
+
+def test_the_mean_digit_is_in_mind_whatever_the_blend():
+    gaussian, alpha = load_gaussian("cpu"), torch.tensor([0.1, 0.7])
+    x = torch.randn(2, 1, 32, 32, generator=torch.Generator().manual_seed(0))
+    x1 = deblend(x, only_mean(gaussian)(x, alpha), alpha)[1]
+    torch.testing.assert_close(x1, gaussian.mean.reshape(1, 1, 32, 32).expand(2, -1, -1, -1), rtol=0, atol=1e-4)
+
+
+def test_digits_are_drawn_from_the_noise_of_a_seed():
+    still = lambda x, alpha: torch.zeros_like(x)  # noqa: E731
+    x0 = torch.randn(3, 1, 32, 32, generator=torch.Generator().manual_seed(7))
+    assert torch.equal(quality.drawn(still, 3, seed=7), x0)
+    assert not torch.equal(quality.drawn(still, 3), x0)
+
+
+@pytest.mark.slow
+def test_a_few_copies_are_seen_in_the_lowest_hundredth_and_not_in_the_median(digits, monkeypatch):
+    images = to_model_range(digits.data)
+    halves = {True: images[::2], False: images[1::2]}
+    monkeypatch.setattr(quality, "load_mnist", lambda train=True: train)
+    monkeypatch.setattr(quality, "all_images", lambda train: halves[train])
+    unseen = images[1::4][:200]
+    with_copies = torch.cat([unseen[:-10], images[::2][:10]])
+    found = quality.copying(unseen, with_copies)
+    assert found["training_digits"] == len(images[::2])
+    assert found["lowest_hundredth_guided"] == 0 < found["lowest_hundredth_drawn"]
+    assert found["median_guided"] > 0.9 * found["median_drawn"]
+
+
 def test_a_section_is_kept_by_benchmark_and_machine(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(report, "RESULTS", tmp_path / "results.json")
     monkeypatch.setattr(report, "MEASURED", tmp_path / "measured.json")
@@ -113,10 +163,16 @@ def test_the_stored_results_have_what_the_notebooks_read(results):
     for section in results["quality of 2,000"].values():
         assert set(SHIPPED_WEIGHTS) < set(section["by_weights"])
         assert {"method", "schedule", "evaluations", "frechet"} <= section["by_method"][0].keys()
+        assert {row["schedule"] for row in section["by_method"]} == {"uniform", "early"}
+        assert {"median_test", "lowest_hundredth_test", "lowest_hundredth_guided"} <= section["copying"].keys()
     for section in results["guidance"].values():
-        assert {"alone", "away from the Gaussian, 0.4", "away from the Gaussian, 0.8"} <= section["tangents"].keys()
-        assert all(
-            {"frechet", "confident"} == row["by_second_classifier"].keys() for row in section["tangents"].values()
-        )
+        assert section["choice"]["noise_seed"] not in section["report"]["noise_seeds"]
+        assert section["choice"]["chosen"] in section["report"]["sets"]
+        for rows in section["report"]["sets"].values():
+            assert len(rows) == len(section["report"]["noise_seeds"])
+            assert all({"frechet", "confident", "recall", "coverage", "balance"} <= row.keys() for row in rows)
+    for section in results["trials in equal time"].values():
+        assert list(section["trials"]) == list(IN_EQUAL_TIME)
+        assert all(list(rows) == [f"seed {seed}" for seed in SEEDS] for rows in section["trials"].values())
     for section in results["trials on 30,000 digits"].values():
         assert "reference" in section["trials"]

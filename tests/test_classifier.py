@@ -12,6 +12,7 @@ from iadb_helpers.evaluation.classifier import (
     SHIPPED_CLASSIFIER,
     Classifier,
     classify,
+    fit_classifier,
     load_classifier,
     train_classifier,
 )
@@ -62,6 +63,14 @@ def test_training_repeats_itself_and_leaves_the_callers_random_numbers_alone(dig
     assert torch.equal(torch.random.get_rng_state(), before)
     torch.manual_seed(6)
     assert same_weights(classifier, train_classifier(images, labels, periods=1))
+
+
+def test_any_network_can_be_taught(digits):
+    images, labels = to_model_range(digits.data[::4]), digits.targets[::4]
+    torch.manual_seed(0)
+    line = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(1024, 10))
+    fit_classifier(line, images, labels, periods=3)
+    assert (line(images).argmax(dim=1) == labels).double().mean() > 0.5  # measured: 0.72
 
 
 # --- features and scores ---
@@ -138,6 +147,8 @@ def test_a_flipped_bit_in_the_weights_is_noticed(monkeypatch, tmp_path):
 def test_too_few_digits_or_no_labels_are_named(images, labels):
     with pytest.raises(ValueError, match="must be"):
         train_classifier(images, labels, periods=1)
+    with pytest.raises(ValueError, match="must be"):
+        fit_classifier(Classifier(), images, labels, periods=1)
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float16])

@@ -11,6 +11,7 @@ from iadb_helpers.evaluation.classifier import classify
 from iadb_helpers.evaluation.features import real_features
 from iadb_helpers.evaluation.metrics import (
     class_balance,
+    coverage,
     frechet_distance,
     kernel_distance,
     precision_recall,
@@ -157,7 +158,38 @@ def test_more_neighbours_make_larger_balls(real, unseen):
     assert five[0] > three[0] + 0.02 and five[1] > three[1] + 0.02
 
 
-# --- what the classifier recognises ---
+# --- coverage ---
+
+
+def test_coverage_counts_the_real_samples_with_a_made_one_in_their_ball():
+    real = torch.tensor([[0.0], [1], [3], [100]])  # radii for k = 1: 1, 1, 2, 97; for k = 2: 3, 2, 3, 99
+    assert coverage(real, torch.tensor([[-0.9]]), k=1) == 1 / 4  # only 0's ball reaches to -0.9
+    assert coverage(real, torch.tensor([[-0.9], [4.9]]), k=1) == 3 / 4  # and 3's and 100's to 4.9
+    assert coverage(real, torch.tensor([[-0.9]]), k=2) == 2 / 4
+    assert coverage(real, torch.tensor([[-0.9], [-0.8], [-0.7]]), k=1) == 1 / 4  # crowding brings nothing
+    assert coverage(real, torch.tensor([[300.0]]), k=1) == 0
+
+
+def test_coverage_of_one_source_depends_on_the_numbers_only():
+    assert coverage(square(2000, 0), square(2000, 0)) == 1
+    for count in (2000, 500):
+        expected = 1 - (2000 / (2000 + count)) ** 5  # 0.97 and 0.67
+        assert coverage(square(2000, 0), square(count, 1)) == pytest.approx(expected, abs=0.03)
+
+
+def test_a_set_that_covers_half_has_coverage_of_about_half():
+    half = square(2000, 1) * torch.tensor([0.5, 1])
+    assert coverage(square(2000, 0), half) == pytest.approx(0.5, abs=0.05)
+
+
+def test_one_sample_far_away_raises_recall_and_not_coverage():
+    real, narrow = square(1000, 0), square(1000, 1) * torch.tensor([0.5, 1])
+    with_an_odd_one = torch.cat([narrow, torch.tensor([[10.0, 0.5]])])  # its ball holds all of the other half
+    assert precision_recall(real, narrow)[1] < 0.55 and precision_recall(real, with_an_odd_one)[1] > 0.95
+    assert coverage(real, with_an_odd_one) == coverage(real, narrow) < 0.55
+
+
+# --- what the classifier sees ---
 
 
 def test_share_confident_counts_the_sure():
@@ -198,12 +230,13 @@ def test_nothing_but_ones_is_caught_by_recall_and_balance_not_by_precision(real,
     precision, recall = precision_recall(real, features)
     assert precision > 0.85 and share_confident(scores) > 0.95  # each is a good digit
     assert recall < 0.2 and class_balance(scores)[1] > 0.98  # measured: 0.13 and 1
+    assert coverage(real[: len(features)], features) < 0.2
     assert frechet_distance(real, features) > 500
 
 
 # --- what cannot be measured ---
 
-MEASURES = [frechet_distance, kernel_distance, precision_recall]
+MEASURES = [frechet_distance, kernel_distance, precision_recall, coverage]
 
 
 def with_one(value: float) -> torch.Tensor:
@@ -242,6 +275,11 @@ def test_too_few_samples_are_refused_with_the_number_needed():
         precision_recall(few[:3], few)
     with pytest.raises(ValueError, match=naming("k", 1, 0)):
         precision_recall(enough, few, k=0)
+    assert coverage(few[:6], few[:1]) > 0
+    with pytest.raises(ValueError, match=naming("real", 6, 5)):
+        coverage(few[:5], few)
+    with pytest.raises(ValueError, match=naming("k", 1, 0)):
+        coverage(enough, few, k=0)
     with pytest.raises(ValueError, match=naming("real", 2, 1)):
         kernel_distance(few[:1], few)
 
@@ -262,7 +300,7 @@ def test_a_confidence_is_a_probability(confidence):
         share_confident(torch.zeros(2, 10), confidence)
 
 
-@pytest.mark.parametrize("measure", [frechet_distance, kernel_distance, precision_recall])
+@pytest.mark.parametrize("measure", MEASURES)
 @pytest.mark.parametrize("given", [[[1.0]], None, torch.zeros(70, 64, dtype=torch.complex64), torch.zeros(3)])
 def test_what_is_no_set_of_features_is_named(measure, given):
     with pytest.raises(ValueError, match=naming("real")):
@@ -274,7 +312,8 @@ def test_features_without_a_size_have_no_kernel_distance():
         kernel_distance(torch.zeros(70, 64), torch.randn(70, 64))
 
 
+@pytest.mark.parametrize("measure", [precision_recall, coverage])
 @pytest.mark.parametrize("k", [0, 2.5, "3", None])
-def test_a_neighbour_is_a_whole_number(k):
+def test_a_neighbour_is_a_whole_number(measure, k):
     with pytest.raises(ValueError, match=naming("k", repr(k))):
-        precision_recall(torch.randn(70, 4), torch.randn(70, 4), k)
+        measure(torch.randn(70, 4), torch.randn(70, 4), k)

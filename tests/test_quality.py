@@ -10,12 +10,13 @@ from iadb_helpers.evaluation.classifier import classify
 from iadb_helpers.evaluation.features import real_features
 from iadb_helpers.evaluation.metrics import (
     class_balance,
+    coverage,
     frechet_distance,
     kernel_distance,
     precision_recall,
     share_confident,
 )
-from iadb_helpers.evaluation.quality import Quality, measure, measure_real
+from iadb_helpers.evaluation.quality import Quality, compare, measure, measure_real
 
 
 @pytest.fixture(autouse=True)
@@ -34,8 +35,19 @@ def test_the_figures_are_those_of_the_measures(digits):
     assert found.frechet == frechet_distance(real, features)
     assert (found.kernel, found.kernel_deviation) == kernel_distance(real, features)
     assert (found.precision, found.recall) == precision_recall(real, features)
+    assert found.coverage == coverage(real[:200], features)
     assert found.confident == share_confident(scores)
     assert found.balance == tuple(class_balance(scores).tolist())
+
+
+def test_other_features_are_compared_with_other_real_digits():
+    draw = torch.Generator().manual_seed(0)
+    real, features, scores = (torch.randn(shape, generator=draw) for shape in ((300, 8), (100, 8), (100, 10)))
+    found = compare(real, features, scores)
+    assert found.n == 100
+    assert found.frechet == frechet_distance(real, features)
+    assert found.coverage == coverage(real[:100], features)
+    assert found.confident == share_confident(scores)
 
 
 @pytest.mark.slow
@@ -45,6 +57,7 @@ def test_real_digits_score_as_they_should():
     assert found.frechet < 25  # measured: 14
     assert abs(found.kernel) < 0.02
     assert found.precision > 0.8 and found.recall > 0.8
+    assert 0.95 < found.coverage < 0.99  # 1 - 1/2⁵
     assert found.confident > 0.95
     assert min(found.balance) > 0.07 and max(found.balance) < 0.14
 
@@ -61,8 +74,8 @@ def test_too_few_digits_are_refused():
 
 
 def test_it_prints_as_one_line():
-    found = Quality(1000, 12.345, -0.00029, 0.004, 0.87, 0.878, 0.979, (0.1,) * 8 + (0.05, 0.15))
+    found = Quality(1000, 12.345, -0.00029, 0.004, 0.87, 0.878, 0.961, 0.979, (0.1,) * 8 + (0.05, 0.15))
     assert str(found) == (
         "1,000 digits: Fréchet distance 12.3, kernel distance -0.00029 ± 0.004, "
-        "precision 87.0%, recall 87.8%, confident 97.9%, classes 5.0% to 15.0%"
+        "precision 87.0%, recall 87.8%, coverage 96.1%, confident 97.9%, classes 5.0% to 15.0%"
     )

@@ -5,6 +5,7 @@ from iadb_helpers.evaluation.features import real_features
 from iadb_helpers.evaluation.measured import measured
 from iadb_helpers.evaluation.metrics import (
     class_balance,
+    coverage,
     frechet_distance,
     kernel_distance,
     precision_recall,
@@ -17,6 +18,7 @@ __all__ = [
     "Quality",
     "class_balance",
     "classify",
+    "coverage",
     "frechet_distance",
     "kernel_distance",
     "measure",

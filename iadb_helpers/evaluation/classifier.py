@@ -1,5 +1,8 @@
 """A small digit classifier: its scores and its features are what ``metrics`` measures with."""
 
+from collections.abc import Callable
+from typing import Protocol
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, gelu, pad, relu
@@ -16,8 +19,19 @@ MAX_SHIFT = 2  # pixels, in both directions
 SHIPPED_CLASSIFIER = SHELF / "classifier.safetensors"
 
 
+class FeaturesAndScores(Protocol):
+    """What ``classify`` needs of a classifier."""
+
+    def features(self, x: Tensor) -> Tensor: ...
+
+    @property
+    def scores(self) -> Callable[[Tensor], Tensor]: ...
+
+
 class Classifier(nn.Module):
-    """Six convolutions and two linear layers, 121,418 parameters; never shown a test digit or a generated one.
+    """Six convolutions and two linear layers, 121,418 parameters.
+
+    The one that ships was never shown a test digit or a generated one.
 
     ``features`` gives the last layer but one, ``forward`` the scores of the ten classes.
     """
@@ -49,27 +63,45 @@ class Classifier(nn.Module):
 
 
 def train_classifier(images: Tensor, labels: Tensor, periods: int = PERIODS, seed: int = SEED) -> Classifier:
-    """Train a classifier on labelled digits; each batch is shifted by up to two pixels in a random direction.
+    """Train a classifier on labelled digits.
 
     Args:
-        images: [N, 1, 32, 32] in the model's range; at least one batch of 128.
-        labels: [N], 0 … 9.
-        periods: passes over the digits; with 60,000 each takes about half a minute on a core.
+        images, labels, periods: as ``fit_classifier`` takes them; with 60,000 digits a period takes about half a
+            minute on a core.
         seed: of the first weights, the order of the digits and how they are shifted.
 
     Returns:
         The classifier, in eval mode, on the CPU like the digits.
 
     Raises:
-        ValueError: for no pictures as the classifier takes them, fewer than a batch, or no label for each.
+        ValueError: as ``fit_classifier`` does.
+    """
+    with torch.random.fork_rng(devices=[]):  # the caller's random numbers stay as they were
+        torch.manual_seed(seed)
+        classifier = Classifier()
+    fit_classifier(classifier, images, labels, periods, seed)
+    return classifier.eval()
+
+
+def fit_classifier(
+    classifier: nn.Module, images: Tensor, labels: Tensor, periods: int = PERIODS, seed: int = SEED
+) -> None:
+    """Teach any network to classify digits; each batch is shifted by up to two pixels in a random direction.
+
+    Args:
+        classifier: [B, 1, 32, 32] → scores [B, 10]; on the CPU like the digits.
+        images: [N, 1, 32, 32] in the model's range; at least one batch of 128.
+        labels: [N], 0 … 9.
+        periods: passes over the digits.
+        seed: of the order of the digits and how they are shifted.
+
+    Raises:
+        ValueError: for no pictures as a classifier takes them, fewer than a batch, or no label for each.
     """
     check_images("images", images)
     check_count("periods", periods)
     if len(images) < BATCH or labels.shape != images.shape[:1] or not ((labels >= 0) & (labels <= 9)).all():
         raise ValueError(f"there must be {BATCH} images or more, each with a label 0 … 9, got {len(images)}")
-    with torch.random.fork_rng(devices=[]):  # the caller's random numbers stay as they were
-        torch.manual_seed(seed)
-        classifier = Classifier()
     generator = torch.Generator().manual_seed(seed)
     steps_a_period = len(images) // BATCH
     steps = periods * steps_a_period
@@ -87,7 +119,6 @@ def train_classifier(images: Tensor, labels: Tensor, periods: int = PERIODS, see
                 optimizer.step()
                 schedule.step()
                 bar.update()
-    return classifier.eval()
 
 
 def load_classifier(device: str | torch.device | None = None) -> Classifier:
@@ -103,7 +134,7 @@ def load_classifier(device: str | torch.device | None = None) -> Classifier:
 
 
 @torch.no_grad()
-def classify(x: Tensor, classifier: Classifier | None = None) -> tuple[Tensor, Tensor]:
+def classify(x: Tensor, classifier: FeaturesAndScores | None = None) -> tuple[Tensor, Tensor]:
     """The features and the scores of digits, a batch at a time on the device of ``x``.
 
     Args:
@@ -111,7 +142,7 @@ def classify(x: Tensor, classifier: Classifier | None = None) -> tuple[Tensor, T
         classifier: None means the one that ships.
 
     Returns:
-        Features [N, 64] and scores (logits) [N, 10], on the CPU.
+        Features [N, 64] (with another classifier, as many as it has) and scores (logits) [N, 10], on the CPU.
 
     Raises:
         ValueError: if there are no digits, or they are of another shape, or hold NaN.
