@@ -6,7 +6,7 @@ OLDEST := .venv-oldest
 # Small tests want one thread a process: threads would wait for each other at every step.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q
 
-.PHONY: tutorial check test test-browser test-oldest notebooks benchmark lab environment
+.PHONY: tutorial check test test-browser test-oldest notebooks student benchmark lab environment
 
 # Real digits in, a trained network, generated digits and the pages of all notebooks out, under results/.
 tutorial: environment
@@ -22,7 +22,8 @@ check: environment
 # All of check, the slow tests and every notebook, on the quick profile and the embedded digits (tests/conftest.py pins
 # both): no network, no GPU.
 test: check
-	$(PYTEST) -n 2 --dist loadfile -m slow --nbval --nbval-cell-timeout=300 --ignore=tests/browser tests notebooks
+	$(PYTEST) -n 2 --dist loadfile -m slow --nbval --nbval-cell-timeout=300 --ignore=tests/browser \
+		--ignore=notebooks/student tests notebooks
 
 # The α explorer in a real browser: JupyterLab, a rendered notebook, a page of its own. Chromium must be installed.
 test-browser: environment
@@ -36,9 +37,14 @@ test-oldest:
 	$(OLDEST)/bin/uv pip install --quiet --python $(OLDEST)/bin/python --resolution lowest-direct -e ".[notebooks,metrics,tests]"
 	OMP_NUM_THREADS=1 $(OLDEST)/bin/python -m pytest -q -n 2 -m "not slow" --ignore=tests/browser tests
 
-# Runs every notebook from top to bottom, stores its outputs, and writes down how long each took.
+# Runs every notebook from top to bottom, stores its outputs, writes down how long each took, and the student copies.
 notebooks: environment
 	$(BIN)/python -m benchmarks.notebook_times
+	$(BIN)/python -m tools.student
+
+# Writes notebooks/student/: the lessons with blanks where the reader writes. Generated, never edited.
+student: environment
+	$(BIN)/python -m tools.student
 
 # The speeds and the quality table of this machine into benchmarks/results.json: minutes, or an hour with FULL=--full.
 benchmark: environment

@@ -3,6 +3,7 @@
 import os
 import signal
 import tempfile
+from pathlib import Path
 
 import pytest
 import torch
@@ -14,7 +15,8 @@ os.environ["IADB_RESULTS"] = tempfile.mkdtemp(prefix="iadb-results-")
 if not os.environ.get("IADB_TEST_GPU"):  # set it for the tests that need one: pytest tests/test_cuda_graph.py
     os.environ["CUDA_VISIBLE_DEVICES"] = ""  # what the notebooks print is compared, and must not depend on a GPU
 os.environ.pop("IADB_DATA", None)
-os.environ.pop("IADB_WEIGHTS", None)
+# Else lesson 05 would sample what 03 has trained beside it, a few steps long.
+os.environ["IADB_WEIGHTS"] = str(Path(__file__).parents[1] / "iadb_helpers" / "weights" / "two_cycles.safetensors")
 
 
 # In this process only: threads would wait for each other at every small step, for long where other programs keep the

@@ -19,22 +19,24 @@ from nbclient.util import ensure_async
 from iadb_helpers.machine.device import describe_machine, pick_device
 from iadb_helpers.machine.files import ROOT, display_path, results_dir, write_atomically
 from iadb_helpers.machine.profile import profile
+from iadb_helpers.weights import shipped_path
 from tools.pages import write_page
 
 NOTEBOOKS = ROOT / "notebooks"
+SOLUTIONS = NOTEBOOKS / "solutions"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 def series(lessons: Sequence[str] = ()) -> list[Path]:
-    """The numbered notebooks, in order.
+    """The lessons in order, and after them the appendices.
 
     Args:
-        lessons: the numbers of some, for example "03"; all where there is none.
+        lessons: the numbers of some, for example "03" or "A1"; all where there is none.
 
     Raises:
         ValueError: for a number that no notebook has, or where there are no notebooks.
     """
-    paths = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+    paths = sorted(NOTEBOOKS.glob("[0-9A][0-9]_*.ipynb"))
     if not paths:
         raise ValueError(
             f"there are no notebooks in {display_path(NOTEBOOKS)}: run this from a checkout of the project"
@@ -126,20 +128,21 @@ def execute(path: Path, progress: bool = True) -> nbformat.NotebookNode:
 
 
 def tutorial(lessons: Sequence[str] = ()) -> None:
-    """Run the series for real: 03 trains, 04 samples what 03 trained; notebooks and pages go to the results folder."""
+    """Run the series for real: 03 trains, 05 samples what 03 trained; notebooks and pages go to the results folder."""
     results = results_dir()
     if results.resolve() == NOTEBOOKS.resolve():
         raise ValueError("IADB_RESULTS must not be the folder of the lessons, which would be overwritten")
-    own, paths = results / "lesson_03.safetensors", series(lessons)
-    if own.is_file() or any(path.name.startswith("03") for path in paths):
-        # Only 04 reads this: in any other run it samples the weights that ship.
-        os.environ.setdefault("IADB_WEIGHTS", str(own))
+    paths = series(lessons)
     print(f"profile {profile().name!r}, on {describe_machine(pick_device())}")
     for path in paths:
         started = time.monotonic()
         executed = results / path.name
         write_atomically(executed, nbformat.writes(execute(path)).encode())
         page = write_page(executed)
+        if (SOLUTIONS / path.name).is_file():  # as they are stored: their lesson's page has a link to them
+            solutions = results / "solutions" / path.name
+            write_atomically(solutions, (SOLUTIONS / path.name).read_bytes())
+            write_page(solutions)
         print(f"\r{path.stem}: {time.monotonic() - started:.0f} s → {display_path(page)}".ljust(79))
     print(f"""
 The notebooks as they ran, and as pages for a browser: {display_path(results)}/*.ipynb, *.html
@@ -148,19 +151,29 @@ Open the notebooks yourself: make lab""")
 
 
 def store(lessons: Sequence[str] = ()) -> dict[str, float]:
-    """Run notebooks and store their outputs in them; returns how many seconds each took."""
+    """Run lessons, and the solutions of their exercises, and store their outputs in them.
+
+    Returns:
+        How many seconds each lesson took.
+    """
     # The weights that 03 leaves here are the reader's; what is stored shows the shipped ones.
-    os.environ.pop("IADB_WEIGHTS", None)
+    os.environ["IADB_WEIGHTS"] = str(shipped_path())
     # Else the last bits of a training, and so its digits, would depend on what else this machine does.
     os.environ.setdefault("IADB_THREADS", str(torch.get_num_threads()))
     times = {}
     for path in series(lessons):
         started = time.monotonic()
-        notebook = execute(path)
+        _store(path)
         times[path.stem] = round(time.monotonic() - started, 1)
-        write_atomically(path, (nbformat.writes(notebook).rstrip("\n") + "\n").encode())
         print(f"\r{path.stem}: {times[path.stem]} s".ljust(79))
+        solutions = SOLUTIONS / path.name
+        if solutions.is_file():
+            _store(solutions)
     return times
+
+
+def _store(path: Path) -> None:
+    write_atomically(path, (nbformat.writes(execute(path)).rstrip("\n") + "\n").encode())
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -21,12 +21,17 @@ class _MathMLRenderer(IPythonRenderer):
 
 
 class OfflineHTMLExporter(HTMLExporter):
-    """nbconvert's page, without anything that is fetched when it is opened."""
+    """nbconvert's page, with nothing that is fetched when it is opened, and with what its pictures show in words."""
 
-    # The blocks emptied here load require.js, MathJax and Mermaid; no output of ours needs them.
+    # The blocks emptied here load require.js, MathJax and Mermaid; no output of ours needs them. The last one gives a
+    # picture the alt text of its cell, where myst-nb looks for it, too; nbconvert knows only one that a run would wipe.
     raw_template = (
         "{% extends 'lab/index.html.j2' %}{% block html_head_js %}{% endblock %}"
         "{% block html_head_js_mathjax %}{% endblock %}{% block html_head_js_mermaidjs %}{% endblock %}"
+        "{% block data_png %}<div class='jp-RenderedImage jp-OutputArea-output'>"
+        "<img src='data:image/png;base64,{{ output.data['image/png'] }}'"
+        " alt='{{ cell.metadata.get('mystnb', {}).get('image', {}).get('alt', '') | escape_html }}'></div>"
+        "{% endblock %}"
     )
 
     @pass_context

@@ -128,7 +128,7 @@ function mount(root, first, ask = null) {
       select.addEventListener("change", () => change({ [name]: select.value }));
       return make("label", {}, label, select);
     };
-    const mode = choice("mode", "Show", { deblend: "Deblend: the network's way", blend: "Blend: a pair's line", jump: "Jump: one look" });
+    const mode = choice("mode", "Show", { deblend: "Deblend: the network's path", blend: "Blend: a pair's line", jump: "Jump: one look" });
     const number = make("input", { type: "number", min: 1, max: 128, value: 128 });
     number.setAttribute("aria-label", "Steps T");
     number.addEventListener("change", () => {
