@@ -16,7 +16,7 @@ from iadb_helpers.machine.device import describe_machine, pick_device
 from iadb_helpers.machine.files import ROOT, write_together
 
 # In lessons:
-SHOWN = ("trials on 30,000 digits", "trials in equal time", "quality of 2,000", "long training", "guidance")
+SHOWN = ("trials in equal time", "quality of 2,000", "long training", "guidance")
 RESULTS = Path(__file__).with_name("results.json")
 DEVICE = pick_device()
 # Figures of one number of threads; where it is fixed, ``train`` and ``sample`` try no other.

@@ -1,4 +1,4 @@
-"""The running mean of a network's weights, which draws better digits than the last weights do."""
+"""The running mean of a network's weights, which the jitter of single steps does not move."""
 
 import torch
 from torch import Tensor, nn

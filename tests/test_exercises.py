@@ -103,6 +103,8 @@ def test_what_a_check_has_reduced_is_not_told_as_if_the_reader_had_returned_it()
     reduced = Task("return x", lambda x: x, lambda: [(torch.ones(3),)], run=lambda answer, x: (answer(x).mean(), 0.0))
     assert "not foreseen" in str(complaint_of(reduced, lambda x: 2 * x))
     assert "AttributeError" in str(complaint_of(reduced, lambda x: None))
+    shaped = Task("return x", lambda x: x, lambda: [(torch.ones(3),)], run=lambda answer, x: answer(x))
+    assert "shape [2]" in str(complaint_of(shaped, lambda x: x[:2]))
 
 
 def test_a_check_leaves_the_random_numbers_as_they_were():
@@ -111,6 +113,15 @@ def test_a_check_leaves_the_random_numbers_as_they_were():
     torch.manual_seed(3)
     complaint_of(Task("draw", lambda: torch.rand(1), lambda: [()]), lambda: torch.rand(1))
     assert torch.equal(torch.rand(2), expected)
+
+
+def test_an_answer_that_writes_over_a_case_does_not_spoil_the_next():
+    def overlapping():
+        x = torch.ones(4)
+        return [(x, 2.0), (x[:2], 2.0)]
+
+    task = Task("double", lambda x, factor: factor * x, overlapping)
+    assert "writes over what it was given" in str(complaint_of(task, lambda x, factor: x.mul_(factor)))
 
 
 def test_check_prints_the_verdict(capsys, monkeypatch):

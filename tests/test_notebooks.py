@@ -1,7 +1,6 @@
 """What nbval cannot see: the series run for real, its pages, and what is defined in view against the package."""
 
 import ast
-import inspect
 import json
 import os
 import re
@@ -10,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-from itertools import islice
 from pathlib import Path
 
 import nbformat
@@ -19,19 +17,17 @@ import torch
 from bs4 import BeautifulSoup
 from torch import nn
 from torch.nn.functional import relu
-from torch.utils.data import DataLoader, Subset
+from torch.utils.data import Subset
 from tqdm import tqdm
 
-from iadb_helpers import UNet, blend, load_mnist, load_pretrained, machine, sample, weights
-from iadb_helpers.batches import batches
+from iadb_helpers import UNet, blend, load_mnist, load_pretrained, machine, weights
 from iadb_helpers.exact import exact_tangent
 from iadb_helpers.history import History
 from iadb_helpers.machine import ROOT
 from iadb_helpers.machine.tensor_files import read_tensors, sha256
-from iadb_helpers.training import deblending_loss, step, training_loop
 from iadb_helpers.weights import shipped_path
 from tools import notebooks
-from tools.notebooks import execute, main, series
+from tools.notebooks import SOLUTIONS, execute, main, series
 from tools.pages import write_page
 
 
@@ -54,11 +50,6 @@ def pair():
     return x0, x1, torch.rand(4, generator=generator)
 
 
-def test_blend_in_view_is_the_packages(pair):
-    (blend_by_hand,) = in_view("01", "blend_by_hand")
-    torch.testing.assert_close(blend_by_hand(*pair), blend(*pair))
-
-
 def test_network_in_view_is_the_packages(pair):
     (MyUNet,) = in_view("02", "MyUNet")
     mine, theirs = MyUNet(), load_pretrained("cpu")
@@ -68,67 +59,11 @@ def test_network_in_view_is_the_packages(pair):
     torch.testing.assert_close(mine(pair[0], pair[2]), theirs(pair[0], pair[2]), rtol=1e-4, atol=1e-4)
 
 
-def test_loss_in_view_is_the_packages(pair):
-    (loss_by_hand,) = in_view("03", "loss_by_hand")
-    model = load_pretrained("cpu")
-    torch.testing.assert_close(loss_by_hand(model, *pair), deblending_loss(model, *pair))
-
-
-@pytest.mark.slow
-def test_step_and_loop_in_view_are_the_packages(digits):
-    """The same batches through both: the same losses, to the last bit."""
-    step_in_view, loop_in_view = in_view("03", "step", "training_loop")
-    losses = []
-    for loop, name in ((loop_in_view, "view"), (training_loop, "package")):
-        torch.manual_seed(0)
-        model = UNet()
-        optimizer = torch.optim.Adam(model.parameters(), lr=5e-4)
-        drawn = islice(batches(digits.data, 4, 3, torch.Generator().manual_seed(3)), 20)
-        losses.append([loss.item() for loss in loop(model, optimizer, drawn, deblending_loss)])
-        assert len(losses[-1]) == 20, name
-    assert losses[0] == losses[1] and losses[0][-1] < 0.8 * losses[0][0]
-    assert statements_of(step_in_view, "03") == statements_of(step)  # and a reader finds the same lines
-
-
-def statements_of(function, number: str | None = None) -> list[str]:
-    """The code of a function, without its docstring and its types; of a notebook's, if it is from there."""
-    if number:
-        path = next(path for path in series() if path.name.startswith(number))
-        cells = [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
-        nodes = [node for source in cells for node in ast.parse(source).body]
-        (body,) = (n.body for n in nodes if isinstance(n, ast.FunctionDef) and n.name == function.__name__)
-    else:
-        body = ast.parse(inspect.getsource(function)).body[0].body[1:]
-    return [ast.unparse(statement) for statement in body]
-
-
-def test_batches_in_view_are_as_large_as_the_references_and_go_through_all_periods(digits):
-    """Seventy digits, two periods: a whole batch of each, in another order, on the device asked for."""
-    (draw_batches,) = in_view("03", "draw_batches", DataLoader=DataLoader)
-    drawn = list(draw_batches(Subset(digits, range(70)), 2, "cpu", torch.Generator().manual_seed(0)))
-    assert [[list(x.shape) for x in batch] for batch in drawn] == [[[64, 1, 32, 32]] * 2 + [[64]]] * 2
-    assert not torch.equal(drawn[0][1], drawn[1][1]) and not torch.equal(drawn[0][0], drawn[1][0])
-    assert next(draw_batches(Subset(digits, range(70)), 1, "meta", torch.Generator()))[2].device.type == "meta"
-
-
-def test_sampler_in_view_is_the_packages(pair):
-    (sample_by_hand,) = in_view("04", "sample_by_hand")
-    model = load_pretrained("cpu")
-    torch.testing.assert_close(sample_by_hand(model, pair[0], 5), sample(model, pair[0], steps=5, precision="float32"))
-
-
 def test_tangent_in_view_is_the_packages():
-    (tangent_by_hand,) = in_view("00", "tangent_by_hand")
+    (tangent_by_hand,) = in_view("A1", "tangent_by_hand")
     x, points = (torch.randn(n, 2, generator=torch.Generator().manual_seed(n)) for n in (5, 7))
     for alpha in (0.0, 0.3, 0.9):
         torch.testing.assert_close(tangent_by_hand(x, alpha, points), exact_tangent(x, alpha, points))
-
-
-def test_posterior_mean_in_view_finds_the_only_candidate(pair):
-    (posterior_mean,) = in_view("01", "posterior_mean")
-    pile = pair[1]
-    x_alpha = blend(pair[0][:1], pile[2:3], 0.9)  # so near to its digit that the others weigh nothing
-    torch.testing.assert_close(posterior_mean(x_alpha, 0.9, pile), pile[2:3])
 
 
 @pytest.fixture(scope="module")
@@ -136,10 +71,10 @@ def tutorial(tmp_path_factory):
     """The folder that ``make tutorial`` leaves, in the quick profile, of the lessons that hand weights on."""
     folder = tmp_path_factory.mktemp("tutorial")
     subprocess.run(
-        [sys.executable, "-m", "tools.notebooks", "tutorial", "03", "04"],
+        [sys.executable, "-m", "tools.notebooks", "tutorial", "03", "05"],
         check=True,
         cwd=folder,  # not the checkout: files are found from there anyhow
-        env={**os.environ, "IADB_RESULTS": str(folder), "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "IADB_RESULTS": str(folder), "IADB_WEIGHTS": "", "PYTHONPATH": str(ROOT)},
         timeout=600,
     )
     return folder
@@ -149,28 +84,30 @@ def tutorial(tmp_path_factory):
 def pages(tmp_path_factory):
     """A folder with the page of every lesson, as it is stored."""
     folder = tmp_path_factory.mktemp("pages")
-    for path in series():
-        write_page(Path(shutil.copy(path, folder)))
+    (folder / "solutions").mkdir()
+    for path in (*series(), *SOLUTIONS.glob("*.ipynb")):
+        write_page(Path(shutil.copy(path, folder / path.relative_to(notebooks.NOTEBOOKS))))
     return folder
 
 
 @pytest.mark.slow
 def test_tutorial_samples_the_weights_that_it_trained(tutorial):
     trained = sha256(tutorial / "lesson_03.safetensors")
-    sampled = (tutorial / "04_sampling.ipynb").read_text(encoding="utf-8")
+    sampled = (tutorial / "05_sampling.ipynb").read_text(encoding="utf-8")
     assert trained in sampled
     assert trained != sha256(shipped_path())
 
 
 @pytest.mark.slow
 def test_tutorial_leaves_each_lesson_as_it_ran_and_as_a_page(tutorial):
-    for name in ("03_training", "04_sampling"):
+    for name in ("03_training", "05_sampling"):
         assert (tutorial / f"{name}.ipynb").is_file()
+        assert (tutorial / "solutions" / f"{name}.html").is_file()
         assert 'class="jp-RenderedImage' in (tutorial / f"{name}.html").read_text(encoding="utf-8")
 
 
 def test_some_lessons_can_be_asked_for_and_one_that_is_none_is_named(capsys):
-    assert [path.name[:2] for path in series(["04", "03"])] == ["03", "04"]
+    assert [path.name[:2] for path in series(["05", "A1", "03"])] == ["03", "05", "A1"]
     assert main(["tutorial", "03", "77"]) == 1
     assert "77" in capsys.readouterr().err
 
@@ -197,6 +134,8 @@ def test_page_fetches_nothing_and_has_its_formulas_typeset(pages, name):
     assert not [address for address in fetched if address and not address.startswith("data:")]
     assert "import(" not in page.text and "@import" not in str(page.find_all("style"))
     assert page.find("math")
+    pictures = page.select(".jp-RenderedImage img")
+    assert pictures and all(len(picture["alt"].split()) >= 4 for picture in pictures)
     assert not [math.text for math in page("math") if "\\" in math.text]  # a command that was not understood
     markdown = " ".join(cell.text for cell in page.select(".jp-RenderedMarkdown") for code in cell("code") or [cell])
     assert "$" not in markdown
@@ -246,7 +185,7 @@ def test_stored_notebook_carries_its_lesson(path):
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))  # one run, top to bottom
     assert any("image/png" in output.get("data", {}) for cell in code for output in cell.outputs)
-    all_of_mnist = path.name[:2] not in ("00", "02", "04", "06")  # these load no training digits, or the embedded ones
+    all_of_mnist = path.name[:2] in ("01", "03", "07")  # the others load no training digits, or the embedded ones
     assert "60,000 training digits" in str(code) or not all_of_mnist
     assert path.stat().st_size < 1.5e6
     assert str(ROOT) not in path.read_text(encoding="utf-8")
@@ -319,12 +258,12 @@ assert "utf" not in locale.getpreferredencoding(False).lower()
 from iadb_helpers import evaluation, weights
 from iadb_helpers.explorer import scrubber, deblending_frames
 import torch
-for name in ("trials on 30,000 digits", "quality of 2,000", "long training", "guidance"):
+for name in ("trials in equal time", "quality of 2,000", "long training", "guidance"):
     evaluation.measured(name)
 weights.read_card(weights.shipped_path())
 frames = deblending_frames(lambda x, alpha: x, torch.randn(1, 1, 32, 32), 1)
 assert chr(945) in scrubber(frames)._repr_html_()
-print(json.dumps(list(evaluation.measured("guidance")["tangents"])))
+print(json.dumps(list(evaluation.measured("guidance")["report"]["sets"])))
 """
 
 
@@ -391,24 +330,33 @@ def test_a_lesson_writes_no_weights_of_a_training_that_is_not_finished(tmp_path,
         assert {each.name for each in tmp_path.iterdir()} == {"lesson_03.safetensors", "lesson_03.json"}
 
 
-@pytest.mark.parametrize(
-    ("there", "lessons", "expected"), [(False, "04", None), (True, "04", True), (False, "03", True)]
-)
-def test_04_samples_the_readers_own_weights_where_there_are_any(tmp_path, monkeypatch, there, lessons, expected):
-    monkeypatch.setenv("IADB_RESULTS", str(tmp_path))
-    monkeypatch.setenv("IADB_WEIGHTS", "set before, so that it is put back")
-    monkeypatch.delenv("IADB_WEIGHTS")
-    if there:
-        (tmp_path / "lesson_03.safetensors").touch()
-    monkeypatch.setattr(notebooks, "execute", lambda path: pytest.skip("far enough"))
-    with pytest.raises(pytest.skip.Exception):
-        notebooks.tutorial([lessons])
-    assert os.environ.get("IADB_WEIGHTS") == (str(tmp_path / "lesson_03.safetensors") if expected else None)
-
-
-def test_what_is_stored_comes_from_a_fixed_number_of_threads(monkeypatch):
+def test_what_is_stored_comes_from_a_fixed_number_of_threads_and_the_shipped_weights(monkeypatch):
     monkeypatch.setattr(notebooks, "series", lambda lessons: [])
+    monkeypatch.setenv("IADB_WEIGHTS", "mine.safetensors")
     for given, expected in ((None, str(torch.get_num_threads())), ("7", "7")):
         monkeypatch.setenv("IADB_THREADS", "set, so that it is put back")
         monkeypatch.delenv("IADB_THREADS") if given is None else monkeypatch.setenv("IADB_THREADS", given)
         assert notebooks.store() == {} and os.environ["IADB_THREADS"] == expected
+        assert os.environ["IADB_WEIGHTS"] == str(shipped_path())
+
+
+def test_stored_are_the_lesson_and_the_solutions_of_its_exercises(tmp_path, monkeypatch):
+    monkeypatch.setenv("IADB_WEIGHTS", "set, so that it is put back")
+    monkeypatch.setattr(notebooks, "series", lambda lessons: [tmp_path / "98_a.ipynb", tmp_path / "99_b.ipynb"])
+    monkeypatch.setattr(notebooks, "SOLUTIONS", tmp_path / "solutions")
+    monkeypatch.setattr(notebooks, "execute", lambda path: nbformat.v4.new_notebook(metadata={"ran": path.parent.name}))
+    (tmp_path / "solutions").mkdir()
+    (tmp_path / "solutions" / "99_b.ipynb").touch()
+    assert notebooks.store().keys() == {"98_a", "99_b"}
+    stored = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.ipynb")}
+    assert stored == {"98_a.ipynb", "99_b.ipynb", "solutions/99_b.ipynb"}
+    assert nbformat.read(tmp_path / "solutions" / "99_b.ipynb", as_version=4).metadata["ran"] == "solutions"
+
+
+def test_a_picture_of_a_page_says_in_words_what_it_shows(tmp_path):
+    picture = nbformat.v4.new_output("display_data", data={"image/png": "iVBORw0KGgo="})
+    told = nbformat.v4.new_code_cell(outputs=[picture], metadata={"mystnb": {"image": {"alt": """it's <b> & "so\""""}}})
+    path = tmp_path / "one.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=[told, nbformat.v4.new_code_cell(outputs=[picture])]), path)
+    page = BeautifulSoup(write_page(path).read_text(encoding="utf-8"), "html.parser")
+    assert [img["alt"] for img in page.select(".jp-RenderedImage img")][0] == """it's <b> & "so\""""

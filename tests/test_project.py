@@ -168,9 +168,13 @@ def test_the_figures_of_the_readme_are_the_stored_ones():
         assert unit.format(sections["sampling"][f"seconds_{name}"]["median"]) in sampling
     of = {name: row["frechet"] for name, row in sections["quality of 10,000"]["by_weights"].items()}
     assert f"(real test digits: {of['real test digits']:.1f})" in quality
-    assert f"| {of['reference_16']:.0f} | {of['fast']:.0f}; {of['fast, guided']:.1f} with guidance |" in quality
+    assert (
+        f"| {of['reference_16']:.0f} | {of['two_cycles']:.0f}; {of['two_cycles, guided']:.1f} with guidance |"
+        in quality
+    )
     shares = {name: row["confident"] for name, row in sections["quality of 10,000"]["by_weights"].items()}
-    told = f"{shares['fast']:.0%} of them ({shares['fast, guided']:.0%} with guidance, {shares['real test digits']:.0%}"
+    alone, guided, real = (shares[name] for name in ("two_cycles", "two_cycles, guided", "real test digits"))
+    told = f"{alone:.0%} of them ({guided:.0%} with guidance, {real:.0%}"
     assert told.replace("%", " %") in " ".join(README.split())
 
 
@@ -207,7 +211,7 @@ def test_stated_times_are_the_measured_ones(path):
     assert record["profile"] == "cpu"
     stated = minutes(record["seconds"][path.stem])
     opening = json.loads(path.read_text(encoding="utf-8"))["cells"][0]["source"]
-    assert f"CPU {stated} ·" in "".join(opening)
+    assert f"CPU {stated}, " in "".join(opening)
     row = next(line for line in README.splitlines() if f"notebooks/{path.name}" in line and line.startswith("|"))
     assert row.endswith(f"| {stated} |")
     assert f"| {reading_minutes(path)} min |" in row

@@ -6,6 +6,7 @@ from copy import deepcopy
 from pathlib import Path
 
 import nbformat
+from nbconvert.exporters.exporter import ResourcesDict
 from nbgrader.preprocessors import ClearSolutions
 
 from iadb_helpers.machine.files import display_path, write_together
@@ -35,13 +36,14 @@ def student_copy(lesson: nbformat.NotebookNode, copied: set[str]) -> nbformat.No
         copied: the names of all lessons that have a copy, to which the links of this one lead.
     """
     # Plain cells: nbgrader's own metadata would be one more thing to keep right by hand.
-    notebook, _ = ClearSolutions(enforce_metadata=False).preprocess(deepcopy(lesson), {})
+    notebook, _ = ClearSolutions(enforce_metadata=False).preprocess(deepcopy(lesson), ResourcesDict())
     for cell, complete in zip(notebook.cells, lesson.cells, strict=True):
         if cell.cell_type == "code":
             cell.execution_count = None
             if GIVES_AWAY.search(complete.source):
                 cell.outputs = []
-                cell.metadata.tags = [*cell.metadata.get("tags", ()), "style-ok"]  # a check stands right below its blank
+                # A check stands right below its blank, with no text between.
+                cell.metadata.tags = [*cell.metadata.get("tags", ()), "style-ok"]
             for output in cell.outputs:
                 if "execution_count" in output:
                     output.execution_count = None

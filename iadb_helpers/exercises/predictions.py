@@ -24,7 +24,7 @@ class Prediction:
             "text/plain": f"Write it down. {self.question} {' / '.join(self.choices) or '_' * 40}",
         }
         try:
-            return {**self._form()._repr_mimebundle_(), **still}
+            return {**(self._form()._repr_mimebundle_() or {}), **still}
         except ModuleNotFoundError:
             return still
 

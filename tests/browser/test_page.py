@@ -23,8 +23,8 @@ def page_file(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def rendered(tmp_path_factory):
-    """Notebook 04 as it is stored, rendered to HTML."""
-    notebook = tmp_path_factory.mktemp("rendered") / "04_sampling.ipynb"
+    """Lesson 05 as it is stored, rendered to HTML."""
+    notebook = tmp_path_factory.mktemp("rendered") / "05_sampling.ipynb"
     shutil.copy(ROOT / "notebooks" / notebook.name, notebook)
     return write_page(notebook)
 
