@@ -156,7 +156,7 @@ def show_grid(x: Tensor, title: str, columns: int = 8, numbered: bool = False) -
     axes.axis("off")
     for i in range(len(x) * numbered):
         corner = PITCH * (i % columns) + 7, PITCH * (i // columns) + 19
-        axes.text(*corner, str(i), color="gold", fontsize=7)
+        axes.text(*corner, str(i), color="gold", fontsize=9)
     return figure
 
 

@@ -19,6 +19,12 @@ STATIC = """import torch
 from iadb_helpers.explorer import blending_frames, scrubber
 x0, x1 = torch.randn(2, 4, 1, 32, 32, generator=torch.Generator().manual_seed(0))
 scrubber(blending_frames(x0, x1))"""
+PREDICTIONS = [
+    "from iadb_helpers.exercises import predict, recall",
+    'predict("99.start", "Where does the loss start?")',
+    'predict("99.floor", "Which floor is larger?", ["at α = 0", "at α = 1"])',
+    'recall("99.start"); recall("99.floor")',
+]
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 
 
@@ -57,7 +63,9 @@ def visit(chromium):
 
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory):
-    """The address and token of a JupyterLab that serves a copy of notebook 06, and one with the static form alone."""
+    """The address and token of a JupyterLab that serves a copy of lesson 06, one with the static form alone, and one
+    with predictions.
+    """
     folder = tmp_path_factory.mktemp("lab")
     shutil.copy(ROOT / "notebooks" / "06_alpha_explorer.ipynb", folder)
     static = nbformat.v4.new_notebook(
@@ -65,6 +73,8 @@ def lab(tmp_path_factory):
         metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
     )
     nbformat.write(static, folder / "static.ipynb")
+    static.cells = [nbformat.v4.new_code_cell(source) for source in PREDICTIONS]
+    nbformat.write(static, folder / "predictions.ipynb")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

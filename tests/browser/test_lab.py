@@ -198,3 +198,16 @@ def test_the_static_form_works_in_an_output_too(chromium, lab):
     assert shown.pixels("x_α") == shown.pixels("x₁")
     assert [error for error in errors if "iadb" in error] == []
     page.close()
+
+
+def test_a_prediction_is_written_down_and_comes_back_beside_the_result(chromium, lab):
+    page, _ = opened_and_run(chromium, lab, "predictions.ipynb")
+    page.locator("input[placeholder='your prediction']").fill("near 5")
+    page.get_by_label("at α = 1").check()
+    assert page.locator(".jp-OutputArea-output", has_text="you wrote nothing down").count() == 1
+    last = page.locator(".jp-CodeCell").nth(3)  # running it adds another below
+    last.locator(".jp-InputArea-editor").click()
+    page.keyboard.press("Shift+Enter")
+    last.locator(".jp-OutputArea-output", has_text="you wrote: near 5").wait_for(timeout=30_000)
+    assert "you wrote: at α = 1" in last.inner_text()
+    page.close()
