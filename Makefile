@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
+TEACHING := .venv/teaching
 OLDEST := .venv-oldest
 # Small tests want one thread a process: threads would wait for each other at every step.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q
@@ -13,7 +14,7 @@ tutorial: environment
 	$(BIN)/python -m tools.notebooks tutorial
 
 # Format, lint, types and the fast tests: a minute.
-check: environment
+check: $(TEACHING)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/pyright
@@ -34,16 +35,16 @@ test-browser: environment
 test-oldest:
 	$(PYTHON) -m venv $(OLDEST)
 	$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check uv
-	$(OLDEST)/bin/uv pip install --quiet --python $(OLDEST)/bin/python --resolution lowest-direct -e ".[notebooks,metrics,tests]"
+	$(OLDEST)/bin/uv pip install --quiet --python $(OLDEST)/bin/python --resolution lowest-direct -e ".[notebooks,metrics,tests,teaching]"
 	OMP_NUM_THREADS=1 $(OLDEST)/bin/python -m pytest -q -n 2 -m "not slow" --ignore=tests/browser tests
 
 # Runs every notebook from top to bottom, stores its outputs, writes down how long each took, and the student copies.
-notebooks: environment
+notebooks: $(TEACHING)
 	$(BIN)/python -m benchmarks.notebook_times
 	$(BIN)/python -m tools.student
 
 # Writes notebooks/student/: the lessons with blanks where the reader writes. Generated, never edited.
-student: environment
+student: $(TEACHING)
 	$(BIN)/python -m tools.student
 
 # The speeds and the quality table of this machine into benchmarks/results.json: minutes, or an hour with FULL=--full.
@@ -57,6 +58,10 @@ benchmark: environment
 
 lab: environment
 	$(BIN)/jupyter lab --notebook-dir=notebooks
+
+$(TEACHING): requirements-teaching.txt $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-teaching.txt
+	@touch $@
 
 environment: $(INSTALLED)
 	@echo "environment: .venv holds requirements.txt"

@@ -5,7 +5,7 @@ import torch
 from faults import naming
 
 from iadb_helpers.exercises import check, predict, predictions, recall
-from iadb_helpers.exercises.checking import LESSONS, Task, complaint_of, task_of, tasks_of, verdict
+from iadb_helpers.exercises.checking import LESSONS, Task, Told, complaint_of, task_of, tasks_of, verdict
 
 NAMES = [f"{lesson}.{task}" for lesson in LESSONS for task in tasks_of(lesson)]
 MISTAKES = [(name, words) for name in NAMES for words in task_of(name).mistakes]
@@ -122,6 +122,23 @@ def test_an_answer_that_writes_over_a_case_does_not_spoil_the_next():
 
     task = Task("double", lambda x, factor: factor * x, overlapping)
     assert "writes over what it was given" in str(complaint_of(task, lambda x, factor: x.mul_(factor)))
+
+
+def test_what_a_run_has_to_say_is_told_as_it_stands():
+    def run(answer, x):
+        if not isinstance(answer(x), tuple):
+            raise Told("two tensors are wanted.")
+        return answer(x)
+
+    both = Task("return both", lambda x: (x, x), lambda: [(torch.ones(3),)], run=run)
+    assert complaint_of(both, lambda x: x) == "two tensors are wanted."
+
+
+def test_noise_drawn_anew_is_not_taken_for_the_noise_that_was_given():
+    """Whatever seed the reader has set; the cases draw with small ones, too."""
+    noise = Task("return x", lambda x: x, lambda: [(torch.randn(4, generator=torch.Generator().manual_seed(0)),)])
+    torch.manual_seed(0)
+    assert "off by" in str(complaint_of(noise, torch.randn_like))
 
 
 def test_check_prints_the_verdict(capsys, monkeypatch):

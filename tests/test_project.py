@@ -45,7 +45,9 @@ def test_requirements_are_all_pinned_and_end_in_this_package():
     assert pins()["torch"] == "2.14.1" and pins()["torchvision"] == "0.29.1"
 
 
-IN_REQUIREMENTS = [lines for extra, lines in project()["optional-dependencies"].items() if extra != "browser"]
+IN_REQUIREMENTS = [
+    lines for extra, lines in project()["optional-dependencies"].items() if extra not in ("browser", "teaching")
+]
 
 
 @pytest.mark.parametrize("line", project()["dependencies"] + sum(IN_REQUIREMENTS, []))
@@ -74,10 +76,11 @@ def test_ci_runs_the_tests_and_those_in_a_browser_and_stops_at_the_first_that_fa
     assert lines.index("set -euo pipefail") < lines.index("make test")
 
 
-def test_browser_requirements_lie_inside_the_ranges():
-    lines = (ROOT / "requirements-browser.txt").read_text().splitlines()
+@pytest.mark.parametrize("extra", ["browser", "teaching"])
+def test_further_requirements_lie_inside_the_ranges(extra):
+    lines = (ROOT / f"requirements-{extra}.txt").read_text().splitlines()
     pinned = dict(line.split("==") for line in lines if "==" in line)
-    ranges = [Requirement(line) for line in project()["optional-dependencies"]["browser"]]
+    ranges = [Requirement(line) for line in project()["optional-dependencies"][extra]]
     assert {requirement.name for requirement in ranges} == set(pinned)
     assert all(pinned[requirement.name] in requirement.specifier for requirement in ranges)
 
