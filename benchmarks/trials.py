@@ -20,6 +20,7 @@ from iadb_helpers.batches import gaussian_noise
 from iadb_helpers.blending import mix
 from iadb_helpers.data import all_images
 from iadb_helpers.evaluation import measure
+from iadb_helpers.machine.device import describe_machine
 from iadb_helpers.recipes import FAST, REFERENCE, Recipe
 from iadb_helpers.tangent import Tangent
 
@@ -96,15 +97,15 @@ def steps_in_the_time(batch_size: int) -> int:
     small = DIGITS // FAST.batch_size
     if batch_size == FAST.batch_size:
         return small
-    results = read()  # so python -m benchmarks.training and python -m benchmarks.load come first
-    ms_of_64 = next(iter(results["training"].values()))["ms_a_step_train"]["median"]
-    ms_of_16 = next(iter(results["load"].values()))["ms_a_step_alone"]["all_threads"]["median"]
+    # So python -m benchmarks.training and python -m benchmarks.load come first.
+    training, load = (next(iter(read()[section].values())) for section in ("training", "load"))
+    ms_of_64, ms_of_16 = training["ms_a_step_train"]["median"], load["ms_a_step_alone"]["all_threads"]["median"]
     return round(small * ms_of_16 / ms_of_64)
 
 
 def stored_in_equal_time() -> dict[str, dict]:
-    """{idea: {"seed 0": figures}}, as far as they have been measured."""
-    return next(iter(read().get(EQUAL_TIME, {}).values()), {"trials": {}})["trials"]
+    """{idea: {"seed 0": figures}}, as far as they have been measured on this machine."""
+    return read().get(EQUAL_TIME, {}).get(describe_machine(DEVICE), {"trials": {}})["trials"]
 
 
 def trials_in_equal_time() -> None:

@@ -161,9 +161,8 @@ def _radii(samples: np.ndarray, k: int) -> np.ndarray:
     """How far each sample's k-th nearest neighbour is, itself not counted."""
     from sklearn.neighbors import NearestNeighbors
 
-    return (
-        NearestNeighbors(n_neighbors=k).fit(samples).kneighbors()[0][:, -1]
-    )  # given nothing, it leaves out each itself
+    distances, _ = NearestNeighbors(n_neighbors=k).fit(samples).kneighbors()  # given nothing, it leaves out each itself
+    return distances[:, -1]
 
 
 def _as_doubles(features: Tensor) -> np.ndarray:

@@ -3,6 +3,7 @@
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +102,7 @@ def complaint_of(task: Task, answer: object) -> str | None:
     first = next(i for i, pair in enumerate(zip(got, expected, strict=True)) if not alike(*pair, task.tolerance))
     if task.run is not call and same_shapes(got[first], expected[first]):
         return "it is not right, in a way that this check has not foreseen. Compare it with the text, line by line."
-    return difference(got[first], expected[first])
+    return difference(got[first], expected[first], task.tolerance)
 
 
 def outcomes(task: Task, answer: Callable) -> list[Any]:
@@ -120,9 +121,8 @@ def outcomes(task: Task, answer: Callable) -> list[Any]:
 def alike(a: Any, b: Any, tolerance: float) -> bool:
     """Whether two outcomes count as the same; two exceptions do if they say the same."""
     if isinstance(b, list | tuple):
-        return (
-            type(a) is type(b) and len(a) == len(b) and all(alike(x, y, tolerance) for x, y in zip(a, b, strict=True))
-        )
+        whole = isinstance(a, list | tuple) and len(a) == len(b)  # a list of two is as good as a tuple of two
+        return whole and all(alike(x, y, tolerance) for x, y in zip(a, b, strict=True))
     if isinstance(b, Exception) or isinstance(a, Exception):
         return type(a) is type(b) and str(a) == str(b)
     x, y = as_tensor(a), as_tensor(b)
@@ -134,9 +134,9 @@ def alike(a: Any, b: Any, tolerance: float) -> bool:
 
 def as_tensor(value: Any) -> Tensor | None:
     """A tensor or a number as float64 on the CPU; None for anything else."""
-    if isinstance(value, Tensor | int | float):
-        return torch.as_tensor(value).detach().cpu().double()
-    return None
+    if isinstance(value, Real):  # NumPy's numbers, too
+        value = torch.tensor(float(value))
+    return value.detach().cpu().double() if isinstance(value, Tensor) else None
 
 
 def same_shapes(got: Any, expected: Any) -> bool:
@@ -161,7 +161,7 @@ def changed_input(task: Task, answer: Callable) -> str | None:
     return None
 
 
-def difference(got: Any, expected: Any) -> str:
+def difference(got: Any, expected: Any, tolerance: float) -> str:
     """How a wrong outcome differs, for a mistake that no task has foreseen."""
     if isinstance(got, Told):
         return str(got)
@@ -172,9 +172,9 @@ def difference(got: Any, expected: Any) -> str:
     if isinstance(expected, list | tuple):
         if not isinstance(got, list | tuple) or len(got) != len(expected):
             return f"it should return {len(expected)} things, and returns {described(got)}."
-        first = next(i for i, (a, b) in enumerate(zip(got, expected, strict=True)) if not alike(a, b, 1e-4))
+        first = next(i for i, (a, b) in enumerate(zip(got, expected, strict=True)) if not alike(a, b, tolerance))
         return f"of the {len(expected)} things that it returns, number {first + 1} is off: " + difference(
-            got[first], expected[first]
+            got[first], expected[first], tolerance
         )
     x, y = as_tensor(got), as_tensor(expected)
     if x is None or y is None or x.shape != y.shape:

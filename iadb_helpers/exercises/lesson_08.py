@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from iadb_helpers.blending import column
-from iadb_helpers.exercises.checking import Task
+from iadb_helpers.exercises.checking import Task, Told
 from iadb_helpers.guidance import guided
 from iadb_helpers.recipes import FAST
 
@@ -38,8 +38,9 @@ def twice_as_high(step: int, steps: int, highest: float) -> float:
     return rate(step, steps, highest) * (1 if step < steps // 10 else 2)
 
 
-def over_all_steps(answer: Callable, steps: int, highest: float) -> Tensor:
-    return torch.tensor([float(answer(step, steps, highest)) for step in range(steps)])
+def over_all_steps(answer: Callable, steps: int, highest: float) -> Tensor | None:
+    rates = [answer(step, steps, highest) for step in range(steps)]
+    return None if None in rates else torch.tensor([float(each) for each in rates])
 
 
 # --- the running mean ---
@@ -124,8 +125,11 @@ def a_batch_as_wide_as_a_digit() -> list[tuple]:
     return [(0.4, x, alpha), (1.5, x.flip(0), alpha)]
 
 
-def followed(answer: Callable, weight: float, x: Tensor, alpha: Tensor) -> Tensor:
-    return answer(strong, weak, weight)(x, alpha)
+def followed(answer: Callable, weight: float, x: Tensor, alpha: Tensor) -> object:
+    tangent = answer(strong, weak, weight)
+    if not callable(tangent):
+        raise Told("it should return a function of x and alpha, which is called later.")
+    return tangent(x, alpha)
 
 
 TASKS = {
