@@ -1,5 +1,6 @@
 """Which device and precision are taken, and how they are told."""
 
+import contextlib
 import os
 
 import pytest
@@ -8,7 +9,7 @@ from faults import naming
 from torch import nn
 
 from iadb_helpers.machine import device as machine_device
-from iadb_helpers.machine.device import describe, describe_machine, has_bfloat16, in_precision, pick_device
+from iadb_helpers.machine.device import describe, describe_machine, has_bfloat16, in_precision, on_device, pick_device
 
 CPU = torch.device("cpu")
 
@@ -31,8 +32,11 @@ def test_the_best_device_there_is(monkeypatch, cuda, mps, best):
 
 def test_the_device_asked_for(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     assert pick_device("cpu") == pick_device(CPU) == CPU
     assert pick_device("cuda:1") == torch.device("cuda", 1)
+    with pytest.raises(ValueError, match=naming("device 'cuda:7'", "2 GPUs")):
+        pick_device("cuda:7")
 
 
 @pytest.mark.parametrize("device", ["cuda", "cuda:0", "mps"])
@@ -68,8 +72,28 @@ def test_a_pytorch_that_cannot_be_asked_gets_float32(monkeypatch):
 
 @pytest.mark.parametrize("able", [True, False])
 def test_bfloat16_on_cuda_only_where_it_is_no_emulation(monkeypatch, able):
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: including_emulation or able)
-    assert has_bfloat16(torch.device("cuda")) is able
+    """And of the GPU that is given: PyTorch is asked about the current one."""
+    current = []
+
+    @contextlib.contextmanager
+    def make_current(device):
+        current.append(device)
+        yield
+        current.pop()
+
+    def supported(including_emulation=True):
+        return including_emulation or (able and current == [torch.device("cuda:1")])
+
+    monkeypatch.setattr(torch.cuda, "device", make_current)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", supported)
+    assert has_bfloat16(torch.device("cuda:1")) is able
+    assert has_bfloat16(torch.device("cuda:0")) is False
+
+
+def test_a_gpu_becomes_the_current_one_and_a_cpu_need_not():
+    assert on_device(torch.device("cuda:1")).idx == 1
+    with on_device(CPU):
+        pass
 
 
 def test_no_bfloat16_on_mps():

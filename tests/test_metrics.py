@@ -43,6 +43,30 @@ def images(digits) -> torch.Tensor:
     return to_model_range(digits.data)
 
 
+# --- on Apple's GPUs ---
+
+
+class OnApple(torch.Tensor):
+    """As if on a device that has no doubles: brought to the CPU it is a tensor like any other."""
+
+    def double(self):
+        raise TypeError("Cannot convert a MPS Tensor to float64 dtype")
+
+    def cpu(self):
+        return self.as_subclass(torch.Tensor)
+
+
+@pytest.mark.parametrize("measure", [frechet_distance, kernel_distance, precision_recall, coverage])
+def test_features_on_a_device_without_doubles_are_measured(measure):
+    sets = [normal(100, 4, seed=seed) for seed in (0, 1)]
+    assert measure(*(each.as_subclass(OnApple) for each in sets)) == pytest.approx(measure(*sets))
+
+
+def test_scores_on_a_device_without_doubles_are_counted():
+    scores = 5 * normal(50, 10, seed=0)
+    assert share_confident(scores.as_subclass(OnApple)) == share_confident(scores)
+
+
 # --- Fréchet distance ---
 
 

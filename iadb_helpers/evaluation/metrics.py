@@ -63,7 +63,7 @@ def kernel_distance(real: Tensor, made: Tensor) -> tuple[float, float]:
         torch.manual_seed(0)  # torchmetrics draws from the global generator
         size = min(SUBSET_SIZE, len(real), len(made))
         metric = KernelInceptionDistance(_GivenFeatures(real.shape[1]), subsets=SUBSETS, subset_size=size)
-        scale = real.double().square().mean().sqrt()
+        scale = real.cpu().double().square().mean().sqrt()
         if scale == 0:
             raise ValueError("real must not be all zeros: its size is the unit of the distance")
         mean, deviation = _compared(metric, real / scale, made / scale)
@@ -83,8 +83,8 @@ class _GivenFeatures(nn.Module):
 
 def _compared(metric: Any, real: Tensor, made: Tensor) -> Any:
     """What a torchmetrics metric makes of two sets, in double precision."""
-    metric.update(real.double().cpu(), real=True)
-    metric.update(made.double().cpu(), real=False)
+    metric.update(real.cpu().double(), real=True)  # in this order: Apple's GPUs have no doubles
+    metric.update(made.cpu().double(), real=False)
     return metric.compute()
 
 
@@ -166,7 +166,7 @@ def _radii(samples: np.ndarray, k: int) -> np.ndarray:
 
 
 def _as_doubles(features: Tensor) -> np.ndarray:
-    return features.detach().double().cpu().numpy()
+    return features.detach().cpu().double().numpy()
 
 
 def share_confident(scores: Tensor, confidence: float = 0.95) -> float:
@@ -183,7 +183,7 @@ def share_confident(scores: Tensor, confidence: float = 0.95) -> float:
     check_number("confidence", confidence)
     if not 0 <= confidence <= 1:
         raise ValueError(f"confidence must be from 0 to 1, got {confidence!r}")
-    return (scores.softmax(dim=1).amax(dim=1) > confidence).double().mean().item()
+    return (scores.softmax(dim=1).amax(dim=1) > confidence).cpu().double().mean().item()
 
 
 def class_balance(scores: Tensor) -> Tensor:

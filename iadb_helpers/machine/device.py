@@ -33,13 +33,16 @@ def pick_device(device: str | torch.device | None = None) -> torch.device:
     present = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}
     if device.type in present and not present[device.type]():
         raise ValueError(f"PyTorch sees no device {str(device)!r} here: use device='cpu'")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ValueError(f"device {str(device)!r} is none of the {torch.cuda.device_count()} GPUs, counted from cuda:0")
     return device
 
 
 def has_bfloat16(device: torch.device) -> bool:
     """Whether the device multiplies bfloat16 in hardware; elsewhere bfloat16 is slower than float32."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        with on_device(device):  # the question is about the current one
+            return torch.cuda.is_bf16_supported(including_emulation=False)
     if device.type == "cpu" and hasattr(torch.cpu, "get_capabilities"):  # older PyTorch cannot be asked
         able = torch.cpu.get_capabilities()
         return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
