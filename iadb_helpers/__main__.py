@@ -17,6 +17,7 @@ from iadb_helpers.machine.device import pick_device
 from iadb_helpers.machine.files import check_writable, display_path, results_dir, write_together
 from iadb_helpers.machine.interrupts import ENDING, Interrupt
 from iadb_helpers.machine.locks import reserved
+from iadb_helpers.machine.processes import Processes, together
 from iadb_helpers.machine.profile import profile
 from iadb_helpers.machine.tensor_files import read_header, sha256
 from iadb_helpers.recipes import RECIPES
@@ -32,7 +33,15 @@ MOST_VALUES = 1 << 30  # floats in these states: 4 GB
 
 
 def train_command(args: argparse.Namespace) -> int:
-    """Train a network and save its weights with their card; returns the exit status."""
+    """Train a network and save its weights with their card; returns the exit status.
+
+    Of the processes that torchrun has started all train, and the first speaks and writes.
+    """
+    with together() as processes:
+        return _train(args, processes)
+
+
+def _train(args: argparse.Namespace, processes: Processes) -> int:
     device = pick_device(args.device)
     work = profile(device)
     out = args.out or results_dir() / "weights.safetensors"
@@ -51,20 +60,23 @@ def train_command(args: argparse.Namespace) -> int:
     if args.learning_rate is not None:
         recipe = replace(recipe, learning_rate=args.learning_rate)
     torch.manual_seed(args.seed)
-    model = load_weights(args.start, device) if args.start else UNet()
+    model = load_weights(args.start, "cpu") if args.start else UNet()
     started_from = sha256(args.start) if args.start else None
     if read_header(checkpoint).get("kind") and not args.resume:
         print(f"{display_path(checkpoint)} will be replaced after the first period; --resume would go on from it")
     dataset = load_mnist()
-    with reserved(out), Interrupt(ENDING) as ending:  # a signal to end waits for the weights, too
+    # A signal to end waits for the weights, too.
+    with reserved(out if processes.first else None), Interrupt(ENDING) as ending:
         history = train(
             model, dataset, recipe=recipe, device=device, max_steps=max_steps, max_seconds=args.max_seconds,
             seed=args.seed, origin=started_from, checkpoint=checkpoint, resume=args.resume,
         )  # fmt: skip
-        if not history.interrupted:
+        if processes.first and not history.interrupted:
             card = training_card(asdict(recipe), args.seed, dataset, history.losses, device)
             if started_from:
                 card["started_from_sha256"] = started_from
+            if processes.count > 1:
+                card["processes"] = processes.count
             try:
                 save_weights(model, out, card)
             except OSError as error:  # the disk was not full when the training began

@@ -50,6 +50,8 @@ def batches(
     first_step: int = 0,
     draw_x0: DrawX0 = gaussian_noise,
     draw_alpha: DrawAlpha = uniform_alpha,
+    part: int = 0,
+    parts: int = 1,
 ) -> Iterator[Batch]:
     """(x₀, x₁, α) of each step from ``first_step`` on, for ever.
 
@@ -58,25 +60,28 @@ def batches(
 
     Args:
         images: x₁ in the model's range, or MNIST's own bytes, as ``compact_images`` gives them.
-        batch_size: B, at most as many as there are images.
+        batch_size: B, at most as many as there are images, divided by ``parts``.
         generator: where x₀ and α come from, on the device of the images.
         draw_x0: gives the x₀ that each x₁ is blended with, and so decides where x₀ comes from and which x₀ meets
             which x₁.
         draw_alpha: gives the values of α.
+        part, parts: a step shows ``parts`` × B images, and this is one part of them; the others are those of other
+            processes that train the same network.
 
     Raises:
         ValueError: if the images do not fill a batch, or a function draws no floats of the right shape; and at the
             first step, if x₀ is not finite or α outside [0, 1].
     """
-    steps_a_period, period, order = len(images) // batch_size, None, images.new_empty(0)
+    shown = parts * batch_size
+    steps_a_period, period, order = len(images) // shown, None, images.new_empty(0)
     if steps_a_period == 0:
-        raise ValueError(f"{len(images)} images are fewer than one batch of {batch_size}")
+        raise ValueError(f"{len(images)} images are fewer than one batch of {shown}")
     for step in count(first_step):
         if step // steps_a_period != period:
             period = step // steps_a_period
             shuffle = Generator().manual_seed(seed + 1 + period)
             order = torch.randperm(len(images), generator=shuffle).to(images.device)
-        start = step % steps_a_period * batch_size
+        start = step % steps_a_period * shown + part * batch_size
         x1 = to_model_range(images[order[start : start + batch_size]])
         x0, alpha = draw_x0(x1, generator), draw_alpha(batch_size, generator)
         _check_drawn("draw_x0", x0, x1.shape)  # else the blend would stretch them to fit, and train something else

@@ -8,6 +8,7 @@ from torch import Generator, Tensor, nn
 
 from iadb_helpers.averaging import Average
 from iadb_helpers.machine.files import display_path
+from iadb_helpers.machine.processes import ALONE, Processes
 from iadb_helpers.machine.tensor_files import check_tensors, read_header, read_tensors, save_tensors, tensor_bytes
 
 KIND = "training checkpoint"
@@ -19,7 +20,8 @@ class Checkpoint:
 
     The averaged weights have the plain names, so that the file can also be loaded as ordinary weights. The weights that
     the next step starts from are under ``raw/…``, Adam's moments (its running means) under ``optimizer/…``, the state
-    of the generator of x₀ and α under ``noise/state``. The header has the losses and the settings.
+    of the generator of x₀ and α under ``noise/state``, where several processes train together a row for each. The
+    header has the losses and the settings, also the kind of device: generators of two kinds have nothing in common.
 
     Args:
         path: of the file; replaced all at once at every ``save``.
@@ -35,17 +37,21 @@ class Checkpoint:
         optimizer: torch.optim.Adam,
         generator: Generator,
         settings: dict,
+        processes: Processes = ALONE,
     ):
         self.path, self.model, self.average = path, model, average
-        self.optimizer, self.generator, self.settings = optimizer, generator, settings
+        self.optimizer, self.generator, self.processes = optimizer, generator, processes
+        self.settings = {**settings, "device": generator.device.type, "processes": processes.count}
 
     def save(self, losses: list[float]) -> None:
-        """Write everything, after as many steps as there are losses.
+        """Write everything, after as many steps as there are losses; of several processes, the first does.
 
         Raises:
             OSError: if it cannot be written; an old file is then intact.
         """
-        save_tensors(self.path, self._tensors(), self._header(losses))
+        tensors = self._tensors()
+        if self.processes.first:
+            save_tensors(self.path, tensors, self._header(losses))
 
     def check(self, resume: bool) -> None:
         """Try before the first step what will be needed after the last one.
@@ -75,23 +81,18 @@ class Checkpoint:
         tensors, header = read_tensors(self.path)
         self._check_header(header)
         expected = self._tensors()
-        if tensors.get("noise/state", expected["noise/state"]).shape != expected["noise/state"].shape:
-            raise ValueError(
-                f"{display_path(self.path)} was written on another kind of device: its noise cannot go on here. "
-                "Begin anew with resume=False, or give another checkpoint="
-            )
         # A fused Adam writes as far as a weight reaches, whatever the size of its moment: nothing is used unchecked.
         buffers = {name for name, _ in self.model.named_buffers()}  # a mask may well be infinite
         check_tensors(self.path, expected, tensors, infinite=buffers)
         self._check_values(tensors, len(header["losses"]))
         self.model.load_state_dict({name: tensors[name] for name in self.model.state_dict()})
         self._restore_averages_and_moments(tensors)
-        self.generator.set_state(tensors["noise/state"])
+        self.generator.set_state(self._own_state(tensors))
         return header["losses"]
 
     def _tensors(self) -> dict[str, Tensor]:
         """Everything that the file holds, by name."""
-        tensors = {**self.model.state_dict(), "noise/state": self.generator.get_state()}
+        tensors = {**self.model.state_dict(), "noise/state": self.processes.gathered(self.generator.get_state())}
         for mean, (name, weight) in zip(self.average.means, self.model.named_parameters(), strict=True):
             if mean is not weight:
                 tensors[name], tensors[f"raw/{name}"] = mean, weight
@@ -131,9 +132,14 @@ class Checkpoint:
             if name.startswith("optimizer/exp_avg_sq/") and (tensor < 0).any():
                 raise self._damaged(f"{name} is a mean of squares, and must not be negative")
         try:
-            Generator(self.generator.device).set_state(tensors["noise/state"])
+            Generator(self.generator.device).set_state(self._own_state(tensors))
         except RuntimeError as error:
             raise self._damaged(f"noise/state is no state of a generator ({error})") from error
+
+    def _own_state(self, tensors: dict[str, Tensor]) -> Tensor:
+        state = tensors["noise/state"]
+        # A copy: set_state reads from where the memory of a tensor begins, even if it is a later row.
+        return state if self.processes.count == 1 else state[self.processes.rank].clone()
 
     def _damaged(self, what: str) -> ValueError:
         return ValueError(f"{display_path(self.path)} is damaged: {what}")

@@ -11,6 +11,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from iadb_helpers.machine.console import Console
+from iadb_helpers.machine.processes import Processes
 from iadb_helpers.machine.threads import Threads
 
 FETCH_EVERY = 50  # steps whose losses are fetched together: fetching makes Python wait for a GPU
@@ -44,11 +45,12 @@ class Recorder:
     The losses stay on their device until ``fetch``, because reading them makes Python wait for a GPU.
 
     Args:
-        batch_size: images per step.
+        batch_size: images per step, of all processes together.
         values: numbers per image, by which a loss is divided.
         rate_at: the learning rate of a step (counted from 0), for messages.
         console: where the bar goes.
         threads: that compute; the bar says how many.
+        processes: that train together.
     """
 
     def __init__(
@@ -59,10 +61,11 @@ class Recorder:
         rate_at: Callable[[int], float],
         console: Console,
         threads: Threads,
+        processes: Processes,
     ):
         self.history, self.batch_size, self.values, self.rate_at = history, batch_size, values, rate_at
         self.first, self.pending, self.started = len(history.losses), [], time.monotonic()
-        self.threads = threads
+        self.threads, self.processes = threads, processes
         self.bar = tqdm(
             total=history.steps, initial=self.first, unit="step", leave=False, file=console, mininterval=0.5
         )
@@ -81,11 +84,15 @@ class Recorder:
             self.fetch()
 
     def should_stop(self, interrupted: Event, max_seconds: float | None) -> bool:
-        """Decide whether the training ends after this step (all taken, interrupted, out of time), and note why."""
+        """Decide whether the training ends after this step (all taken, interrupted, out of time), and note why.
+
+        Several processes decide together, and because asking takes time, only now and then.
+        """
         history = self.history
-        if self.step < history.steps:  # what comes during the last step stops nothing
-            history.interrupted = interrupted.is_set()
-            history.out_of_time = max_seconds is not None and history.seconds >= max_seconds
+        may_stop = self.processes.count == 1 or self.step % FETCH_EVERY == 0
+        if may_stop and self.step < history.steps:  # what comes during the last step stops nothing
+            out_of_time = max_seconds is not None and history.seconds >= max_seconds
+            history.interrupted, history.out_of_time = self.processes.any_of([interrupted.is_set(), out_of_time])
         return self.step == history.steps or history.interrupted or history.out_of_time
 
     def fetch(self) -> None:
@@ -96,7 +103,7 @@ class Recorder:
         """
         if not self.pending:
             return
-        losses = (torch.stack(self.pending) / (self.batch_size * self.values)).tolist()
+        losses = self.processes.mean(torch.stack(self.pending) / (self.batch_size * self.values)).tolist()
         self.history.seconds = time.monotonic() - self.started  # now that a GPU has come to the end
         self.pending.clear()
         for loss in losses:

@@ -39,7 +39,11 @@ def step(model: Tangent, optimizer: torch.optim.Optimizer, loss: Loss, *batch: T
 
 
 def training_loop(
-    model: Tangent, optimizer: torch.optim.Optimizer, batches: Iterable[Batch], loss: Loss = deblending_loss
+    model: Tangent,
+    optimizer: torch.optim.Optimizer,
+    batches: Iterable[Batch],
+    loss: Loss = deblending_loss,
+    graph: bool = True,
 ) -> Iterator[Tensor]:
     """The paper's algorithm 3: one step per batch; yields the loss of each, still on the device.
 
@@ -48,9 +52,10 @@ def training_loop(
 
     Args:
         batches: the tensors that ``loss`` takes after the model, of the same shapes at every step.
+        graph: where the weights are on CUDA, record the step as a CUDA graph and replay it.
     """
     take_step = partial(step, model, optimizer, loss)
-    if optimizer.param_groups[0]["params"][0].is_cuda:
+    if graph and optimizer.param_groups[0]["params"][0].is_cuda:
         take_step = GraphReplay(take_step)  # recorded once and replayed: launching each kernel takes longer
     for batch in batches:
         yield take_step(*batch)

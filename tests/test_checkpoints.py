@@ -8,7 +8,7 @@ import torch
 from faults import naming
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from networks import a_network, same_weights
+from networks import Small, a_network, same_weights
 
 from iadb_helpers.averaging import Average
 from iadb_helpers.checkpoints import Checkpoint
@@ -39,20 +39,6 @@ class Training:
             self.average.update(len(self.losses))
 
 
-class Small(torch.nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.conv = torch.nn.Conv2d(2, 1, 3, padding=1)
-
-    def forward(self, x_alpha, alpha):
-        return self.conv(torch.cat([x_alpha, alpha.reshape(-1, 1, 1, 1).expand_as(x_alpha)], dim=1))
-
-
-def a_small_one(seed: int) -> Small:
-    torch.manual_seed(seed)
-    return Small()
-
-
 def test_a_training_goes_on_from_its_file_as_if_never_left(tmp_path):
     first, other = Training(tmp_path / "t", 0), Training(tmp_path / "t", 1)
     first.go(2)
@@ -74,11 +60,11 @@ def test_a_training_goes_on_from_its_file_as_if_never_left(tmp_path):
 )
 def test_saved_and_restored_at_any_step_it_is_the_uninterrupted_one(tmp_path_factory, before, after, decay, seed):
     path = tmp_path_factory.mktemp("training") / "t"
-    whole, half = (Training(path, seed, decay, a_small_one) for _ in range(2))
+    whole, half = (Training(path, seed, decay, Small) for _ in range(2))
     whole.go(before + after)
     half.go(before)
     half.checkpoint.save(half.losses)
-    resumed = Training(path, seed + 1, decay, a_small_one)
+    resumed = Training(path, seed + 1, decay, Small)
     resumed.losses = resumed.checkpoint.restore()
     resumed.go(after)
     assert resumed.losses == whole.losses and same_weights(resumed.model, whole.model)
@@ -86,7 +72,7 @@ def test_saved_and_restored_at_any_step_it_is_the_uninterrupted_one(tmp_path_fac
 
 
 def test_the_file_is_read_once(tmp_path, monkeypatch):
-    first = Training(tmp_path / "t", 0, network=a_small_one)
+    first = Training(tmp_path / "t", 0, network=Small)
     first.go(1)
     first.checkpoint.save(first.losses)
     reads = []
@@ -110,14 +96,14 @@ def test_a_checkpoint_loads_as_the_weights_that_training_would_end_with(tmp_path
 
 
 def test_the_checkpoint_of_another_training_is_refused_and_nothing_is_changed(tmp_path):
-    first = Training(tmp_path / "t", 0, network=a_small_one)
+    first = Training(tmp_path / "t", 0, network=Small)
     first.go(1)
     first.checkpoint.save(first.losses)
-    other = Training(tmp_path / "t", 1, network=a_small_one)
+    other = Training(tmp_path / "t", 1, network=Small)
     other.checkpoint.settings = TRAINING | {"seed": 5}
     with pytest.raises(ValueError, match=naming(tmp_path / "t", "seed 0 there, 5 here")):
         other.checkpoint.restore()
-    assert same_weights(other.model, a_small_one(1))
+    assert same_weights(other.model, Small(1))
 
 
 # --- what no training can have written ---
@@ -154,7 +140,9 @@ def without(name):
         (put("optimizer/step/conv.bias", torch.tensor(1e9)), "optimizer/step/conv.bias must be from 0 to 2, got 1e+09"),
         (put("optimizer/step/conv.bias", torch.tensor(-1.0)), "optimizer/step/conv.bias must be from 0 to 2"),
         (without("noise/state"), "noise/state is missing"),
-        (put("noise/state", torch.zeros(16, dtype=torch.uint8)), "another kind of device"),
+        (put("noise/state", torch.zeros(16, dtype=torch.uint8)), "noise/state is [16], not [5056]"),
+        (head("device", "cuda"), "device cuda there, cpu here"),
+        (head("processes", 2), "processes 2 there, 1 here"),
         (put("noise/state", torch.zeros(5056, dtype=torch.uint8)), "noise/state is no state of a generator"),
         (head("losses", None), "losses must be"),
         (head("losses", [1.0, None]), "losses must be"),
@@ -169,17 +157,17 @@ def without(name):
     ],
 )
 def test_what_no_training_can_have_written_is_named_and_nothing_is_changed(tmp_path, spoil, told):
-    training = Training(tmp_path / "t", 0, network=a_small_one)
+    training = Training(tmp_path / "t", 0, network=Small)
     training.go(2)
     training.checkpoint.save(training.losses)
     tensors, header = read_tensors(tmp_path / "t")
     spoil(tensors, header)
     save_tensors(tmp_path / "t", tensors, header)
-    other = Training(tmp_path / "t", 1, network=a_small_one)
+    other = Training(tmp_path / "t", 1, network=Small)
     noise = other.generator.get_state()
     with pytest.raises(ValueError, match=naming(tmp_path / "t", told)):
         other.checkpoint.restore()
-    assert same_weights(other.model, a_small_one(1)) and not other.optimizer.state
+    assert same_weights(other.model, Small(1)) and not other.optimizer.state
     assert torch.equal(other.generator.get_state(), noise)
 
 
@@ -188,7 +176,7 @@ def test_a_header_that_is_no_json_by_name_is_told(tmp_path, header):
     content = safetensors.torch.save({"x": torch.ones(1)}, metadata={"header": header})
     (tmp_path / "t").write_bytes(content)
     with pytest.raises(ValueError, match=f"the header of {re.escape(str(tmp_path / 't'))}"):
-        Training(tmp_path / "t", 0, network=a_small_one).checkpoint.restore()
+        Training(tmp_path / "t", 0, network=Small).checkpoint.restore()
 
 
 class Unused(Small):

@@ -1,15 +1,27 @@
-"""CUDA graphs: the function recorded once and replayed, with a stand-in for CUDA and on a real one."""
+"""CUDA graphs: the function recorded once and replayed, with a stand-in for CUDA and on a real one.
+
+The stand-in proves the order of things: what is called when, on which stream, what is copied where, and what happens
+after a failure. It does not prove that CUDA can record a step. Two things that would stop it, random draws and values
+that are read, are forbidden on the CPU below; anything else (an allocation at the wrong time, a kernel that cannot be
+recorded) only the tests on a GPU can find.
+"""
 
 import contextlib
 import copy
 import os
+from functools import partial
 
 import pytest
 import torch
+from networks import Small, a_network
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from iadb_helpers import UNet
+from iadb_helpers import UNet, train, trainer
 from iadb_helpers.machine.cuda_graph import WARM_UP, GraphReplay
+from iadb_helpers.recipes import FAST
+from iadb_helpers.tangent import evaluator
+from iadb_helpers.trainer import _one_number
 from iadb_helpers.training import deblending_loss, fused_adam, step, training_loop
 
 needs_gpu = pytest.mark.skipif(
@@ -20,6 +32,16 @@ needs_gpu = pytest.mark.skipif(
 # --- recording, with a stand-in for CUDA ---
 
 
+class Generator:
+    waits = False
+
+    def clone_state(self):
+        return Generator()
+
+    def graphsafe_set_state(self, other):
+        self.waits = other.waits
+
+
 class PretendCuda:
     """What ``GraphReplay`` asks of torch.cuda: a graph is a list of what to do, which is not done before a replay.
 
@@ -27,15 +49,19 @@ class PretendCuda:
         graph: being recorded, None otherwise.
         recorded: how many there have been.
         log: which stream waited for which, and where functions were called.
+        streams: how many have been made.
+        generator: PyTorch's own; while it waits for a recording it draws only within one.
     """
 
     def __init__(self, monkeypatch):
         self.graph, self.recorded, self.log, self.stream, self.fault = None, 0, [], "main", None
+        self.streams, self.generator = 0, Generator()
         cuda = self
 
         class Stream:
             def __init__(self, name="side"):
                 self.name = name
+                cuda.streams += name == "side"
 
             def wait_stream(self, other):
                 cuda.log.append(f"{self.name} waits for {other.name}")
@@ -58,19 +84,22 @@ class PretendCuda:
         def record(graph):
             before, cuda.stream, cuda.graph = cuda.stream, "recording", graph
             cuda.recorded += 1
+            cuda.generator.waits = True
             try:
                 yield
             finally:
                 cuda.graph = None
             if cuda.fault:
                 raise RuntimeError(cuda.fault)
-            cuda.stream = before  # as torch does, not where it failed
+            cuda.stream, cuda.generator.waits = before, False  # as torch does, not where it failed
 
         monkeypatch.setattr(torch.cuda, "Stream", Stream)
         monkeypatch.setattr(torch.cuda, "current_stream", lambda: Stream(cuda.stream))
         monkeypatch.setattr(torch.cuda, "stream", stream)
         monkeypatch.setattr(torch.cuda, "CUDAGraph", Graph)
         monkeypatch.setattr(torch.cuda, "graph", record)
+        monkeypatch.setattr(torch.cuda, "current_device", lambda: 1)
+        monkeypatch.setattr(torch.cuda, "default_generators", (None, self.generator))
 
 
 @pytest.fixture
@@ -130,8 +159,62 @@ def test_where_recording_fails_the_function_goes_on_being_called(cuda):
         with told if call == WARM_UP else contextlib.nullcontext():
             output = recorded(torch.ones(3), torch.ones(3))
         assert torch.equal(output, torch.full((3,), call + 1.0)) and torch.equal(total, output)
-        assert cuda.stream == "main"
-    assert cuda.recorded == 1 and "replay" not in cuda.log
+        assert cuda.stream == "main" and not cuda.generator.waits
+    assert cuda.recorded == cuda.streams == 1 and "replay" not in cuda.log
+    assert cuda.log[-2:] == ["called on main"] * 2
+
+
+# --- what a recording must not hold, on the CPU ---
+
+
+class AsInARecording(TorchDispatchMode):
+    """Refuses what CUDA cannot record: a value that Python reads, a random draw, a move to another device."""
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        name = func.overloadpacket._qualified_op_name.removeprefix("aten::")
+        moves = name in ("_to_copy", "copy_") and len({x.device for x in args if isinstance(x, torch.Tensor)}) > 1
+        moves |= name == "_to_copy" and kwargs.get("device") not in (None, torch.device("cpu"))
+        reads = name in ("_local_scalar_dense", "equal", "nonzero", "is_nonzero", "masked_select")
+        draws = torch.Tag.nondeterministic_seeded in func.tags
+        if reads or draws or moves:
+            raise RuntimeError(f"{name} cannot be recorded")
+        return func(*args, **kwargs)
+
+
+def one_step(network, loss=deblending_loss, precision="bfloat16"):
+    """As ``train`` takes it, once the optimizer has its state."""
+    network.train()
+    optimizer = fused_adam(network, torch.device("cpu"))
+    for group in optimizer.param_groups:  # as on CUDA: the learning rate is a tensor there, and set in place
+        group["lr"] = torch.tensor(1e-3)
+    x0, x1 = torch.randn(2, 2, 1, 32, 32, generator=torch.Generator().manual_seed(0))
+    take = partial(step, evaluator(network, precision), optimizer, partial(_one_number, loss, 1))
+    take(x0, x1, torch.tensor([0.2, 0.7]))
+    with AsInARecording():
+        return take(x0, x1, torch.tensor([0.2, 0.7]))
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float32"])
+def test_a_step_reads_no_value_draws_nothing_and_moves_nothing(precision):
+    assert torch.isfinite(one_step(a_network(0), precision=precision))
+
+
+def test_what_cannot_be_recorded_is_noticed_by_the_test_above():
+    def reading(model, *batch):
+        value = deblending_loss(model, *batch)
+        return value / value.item()
+
+    def drawing(model, x0, x1, alpha):
+        return deblending_loss(model, torch.randn_like(x0), x1, alpha)
+
+    def moving(model, x0, x1, alpha):
+        x0.to("meta")
+        return deblending_loss(model, x0, x1, alpha)
+
+    for loss, name in ((reading, "_local_scalar_dense"), (drawing, "randn_like"), (moving, "_to_copy")):
+        with pytest.raises(RuntimeError, match=f"^{name} cannot be recorded"):
+            one_step(Small(), loss)
 
 
 # --- recording, on a GPU ---
@@ -171,6 +254,28 @@ def test_replayed_steps_of_the_network_are_plain_ones():
 
 
 @needs_gpu
+def test_what_every_ampere_card_runs_is_training_without_a_graph(digits, monkeypatch):
+    """bfloat16, a graph, MNIST's bytes, averaged weights and a cycle of the learning rate, all at once."""
+    losses, averaged = {}, {}
+    for graph in (True, False):
+        monkeypatch.setattr(trainer, "training_loop", lambda *given, graph, _g=graph: training_loop(*given, graph=_g))
+        model = a_network(0)
+        losses[graph] = train(model, digits, recipe=FAST, device="cuda", precision="bfloat16", max_steps=100).losses
+        averaged[graph] = torch.cat([p.detach().flatten() for p in model.parameters()])
+    assert losses[True][:10] == pytest.approx(losses[False][:10], rel=1e-2)  # sums in another order, in bfloat16
+    assert sum(losses[True][-30:]) == pytest.approx(sum(losses[False][-30:]), rel=5e-2)
+    assert (averaged[True] - averaged[False]).norm() < 0.1 * averaged[False].norm()
+
+
+@needs_gpu
+def test_after_a_training_its_memory_is_free(digits):
+    model, before = a_network(0).cuda(), torch.cuda.memory_allocated()
+    train(model, digits, recipe=FAST, device="cuda", max_steps=20)
+    torch.cuda.synchronize()
+    assert torch.cuda.memory_allocated() - before < 8e6  # a workspace of the libraries stays, no graph and no data
+
+
+@needs_gpu
 def test_on_a_gpu_a_recording_that_fails_warns_and_training_goes_on():
     def waiting(model, x):
         x.sum().item()  # a recording cannot wait for the GPU
@@ -184,3 +289,4 @@ def test_on_a_gpu_a_recording_that_fails_warns_and_training_goes_on():
         losses = losses_of(copy.deepcopy(model), batches, waiting, False)
     assert torch.cuda.current_stream() == before
     assert losses == pytest.approx(losses_of(model, batches, squares, True), rel=1e-5)
+    assert torch.isfinite(torch.randn(3, device="cuda")).all()  # PyTorch's own generator draws

@@ -18,6 +18,16 @@ def test_the_first_interrupt_sets_the_event_and_the_second_interrupts(interrupti
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+def test_under_torchrun_the_second_one_changes_nothing(interruptible, monkeypatch):
+    """It passes on the Ctrl-C that the terminal has sent already."""
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "x")
+    with Interrupt() as event:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        assert event.is_set()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
 def test_the_handler_is_put_back_without_an_interrupt(interruptible):
     with Interrupt() as event:
         assert signal.getsignal(signal.SIGINT) is not signal.default_int_handler

@@ -1,7 +1,9 @@
 """A whole training against a plainly written one, and every way in which it can stop, fail and go on."""
 
+import contextlib
 import copy
 import errno
+import gc
 import json
 import math
 import os
@@ -10,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+import weakref
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,11 +22,12 @@ import numpy as np
 import pytest
 import torch
 from faults import naming
+from networks import Small
 from torch import nn
 from torch.utils.data import Subset, TensorDataset
 
 import iadb_helpers
-from iadb_helpers import UNet, history, train
+from iadb_helpers import UNet, history, train, trainer
 from iadb_helpers.batches import focused_alpha, gaussian_noise
 from iadb_helpers.data import all_images, compact_images
 from iadb_helpers.history import FETCH_EVERY
@@ -32,7 +36,7 @@ from iadb_helpers.machine.device import describe
 from iadb_helpers.machine.tensor_files import read_tensors, save_tensors
 from iadb_helpers.recipes import Recipe
 from iadb_helpers.trainer import _name
-from iadb_helpers.training import deblending_loss
+from iadb_helpers.training import deblending_loss, fused_adam
 from iadb_helpers.weights.files import load_weights
 
 CPU = torch.device("cpu")
@@ -40,18 +44,6 @@ RATE = 1e-3
 # With small_train's settings: one that averages and can be made longer, and all at once.
 AVERAGING = Recipe("averaging", 3, 4, RATE, average=0.8, focused=True)
 EVERYTHING = Recipe("everything", 3, 4, RATE, one_cycle=True, average=0.8, focused=True)
-
-
-class Small(nn.Module):
-    """A network of 19 numbers, for tests of the loop."""
-
-    def __init__(self, seed: int = 0):
-        super().__init__()
-        torch.manual_seed(seed)
-        self.conv = nn.Conv2d(2, 1, 3, padding=1)
-
-    def forward(self, x_alpha, alpha):
-        return self.conv(torch.cat([x_alpha, alpha.reshape(-1, 1, 1, 1).expand_as(x_alpha)], dim=1))
 
 
 def pictures(count: int) -> TensorDataset:
@@ -802,9 +794,18 @@ def test_weights_that_are_no_longer_finite_are_never_saved(tmp_path, recipe, ste
     run(None)
 
 
-def test_too_little_memory_is_told_in_one_sentence_with_what_to_change(monkeypatch):
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.\nGPU 0 has ..."),
+        RuntimeError("MPS backend out of memory (MPS allocated: 5.00 GB, other allocations: 1.00 GB).\nTried to ..."),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:124] . DefaultCPUAllocator: can't allocate memory: you ..."),
+    ],
+    ids=["cuda", "mps", "cpu"],
+)
+def test_too_little_memory_is_told_in_one_sentence_with_what_to_change(monkeypatch, error):
     def forward(*_):
-        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.\nGPU 0 has ...")
+        raise error
 
     monkeypatch.setattr(Small, "forward", forward)
     model = Small()
@@ -814,6 +815,44 @@ def test_too_little_memory_is_told_in_one_sentence_with_what_to_change(monkeypat
     assert "batches of 4" in str(caught.value) and "batch_size=2" in str(caught.value)
     assert "\n" not in str(caught.value)
     assert not model.training
+
+
+def test_the_device_that_trains_is_the_current_one_for_the_whole_training(monkeypatch):
+    """Else the streams and graphs of a training on cuda:1 would be those of cuda:0."""
+    current, at_each_step = [], []
+
+    @contextlib.contextmanager
+    def make_current(device):
+        current.append(device)
+        yield
+        current.pop()
+
+    def loss(*batch):
+        at_each_step.append(list(current))
+        return deblending_loss(*batch)
+
+    monkeypatch.setattr(trainer, "on_device", make_current)
+    small_train(Small(), loss=loss)
+    assert at_each_step == [[CPU]] * 9 and current == []
+
+
+def test_after_a_training_nothing_of_it_is_held(monkeypatch):
+    """No gradient, which with a CUDA graph holds all the graph's memory, and no cycle that waits for a collection."""
+    optimizers, model = [], Small()
+
+    def watched(*given):
+        optimizer = fused_adam(*given)
+        optimizers.append(weakref.ref(optimizer))
+        return optimizer
+
+    monkeypatch.setattr(trainer, "fused_adam", watched)
+    gc.disable()
+    try:
+        small_train(model)
+        assert [optimizer() for optimizer in optimizers] == [None]
+    finally:
+        gc.enable()
+    assert all(weight.grad is None for weight in model.parameters())
 
 
 @pytest.mark.parametrize("recipe", [Recipe("plain", 3), EVERYTHING], ids=lambda recipe: recipe.name)

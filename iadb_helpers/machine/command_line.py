@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from iadb_helpers.machine.processes import tells_first
+
 ERRORS = (ValueError, OSError, RuntimeError, FloatingPointError, MemoryError, ModuleNotFoundError)
 
 
@@ -87,7 +89,8 @@ def run(parser: argparse.ArgumentParser, arguments: list[str] | None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # else Python would complain of it at its own end
         return 1
     except ERRORS as error:
-        print(f"error: {str(error) or 'the memory does not suffice'}", file=sys.stderr)
+        if tells_first():
+            print(f"error: {str(error) or 'the memory does not suffice'}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

@@ -5,6 +5,8 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
+from torch.distributed import is_torchelastic_launched
+
 # What a shutdown, ``kill``, a batch system and a closed terminal send; Windows has no SIGHUP.
 ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 SIGNALS = [signal.SIGINT, *ENDING]
@@ -13,7 +15,9 @@ SIGNALS = [signal.SIGINT, *ENDING]
 class Interrupt(threading.Event):
     """An event that the first interrupt (Ctrl-C, the stop button, SIGTERM, SIGHUP) sets, within its ``with`` block.
 
-    A second interrupt acts as ever. A signal that is ignored (SIGHUP, under ``nohup``) stays ignored.
+    A second interrupt acts as ever. A signal that is ignored (SIGHUP, under ``nohup``) stays ignored. Under torchrun a
+    second one changes nothing: torchrun passes on the Ctrl-C that the terminal has already sent, and ends what has not
+    ended half a minute later by itself.
 
     Args:
         signals: which ones; all by default.
@@ -36,7 +40,8 @@ class Interrupt(threading.Event):
     def _on_signal(self, number: int, _) -> None:
         self.received = number
         self.set()
-        self._put_back()
+        if not is_torchelastic_launched():
+            self._put_back()
 
     def _put_back(self) -> None:
         for number, handler in self.handlers.items():

@@ -1,8 +1,10 @@
-"""How this process keeps the memory that its tensors free."""
+"""The memory of this process: kept when tensors free it, and not enough of it."""
 
 import contextlib
 import ctypes
 import sys
+
+import torch
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 LARGEST_THAT_GLIBC_KEEPS = 32 << 20  # bytes: the most that M_MMAP_THRESHOLD takes
@@ -21,3 +23,12 @@ def keep_freed_memory() -> None:
             mallopt = ctypes.CDLL(None).mallopt
             mallopt(M_MMAP_THRESHOLD, LARGEST_THAT_GLIBC_KEEPS)
             mallopt(M_TRIM_THRESHOLD, KEPT)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that a device's memory does not suffice: only CUDA's has a class of its own."""
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and any(
+        words in str(error) for words in ("MPS backend out of memory", "DefaultCPUAllocator: can't allocate memory")
+    )
