@@ -131,16 +131,16 @@ def train(
             like, weight = to_model_range(images[:1]), next(model.parameters())
             if like.dtype != weight.dtype:
                 raise ValueError(f"the dataset must give images as the weights are, {weight.dtype}, got {like.dtype}")
-            network = evaluator(processes.with_mean_gradients(model.to(own_device).train()), precision)
-            optimizer, average = fused_adam(model, own_device), Average(model, recipe.average)
-            generator = Generator(own_device).manual_seed(processes.own_seed(seed))
             steps_a_period = len(images) // batch_size
             history.steps = min(recipe.periods * steps_a_period, max_steps or sys.maxsize)
             settings = {"recipe": asdict(recipe), "seed": seed, "origin": origin, "images": len(images)}
             settings |= {"steps": history.steps}
             settings |= {"loss": _name(loss), "draw_x0": _name(draw_x0), "draw_alpha": _name(draw_alpha)}
+            processes.check_agreement(settings)  # all wait here until the first has written what it had begun to write
+            network = evaluator(processes.with_mean_gradients(model.to(own_device).train()), precision)
+            optimizer, average = fused_adam(model, own_device), Average(model, recipe.average)
+            generator = Generator(own_device).manual_seed(processes.own_seed(seed))
             file = Checkpoint(path, model, average, optimizer, generator, settings, processes) if path else None
-            processes.check_agreement(settings)  # and all wait here until the first can have written a checkpoint
             if file:
                 file.check(resume)
             if resume and file and file.path.is_file():
@@ -165,9 +165,9 @@ def train(
             recorder = Recorder(history, batch_size, like.numel(), rate_at, console, threads, processes)
             if recorder.should_stop(interrupted, max_seconds=None):  # already: no step is taken
                 stream = iter(())
-            # DistributedDataParallel takes the mean of gradients, where a loss that is a sum wants theirs.
+            # DistributedDataParallel takes the mean of the gradients, where a loss that is a sum wants their sum.
             summed = partial(_one_number, loss, processes.count)
-            # Recorded, the exchange between processes would need what nobody here could try: they go without a graph.
+            # A recorded step would have to hold the exchange between processes, which nobody here could try.
             losses = training_loop(network, optimizer, stream, summed, graph=processes.count == 1)
             with recorder.bar:
                 for value in threads.timed(losses):
