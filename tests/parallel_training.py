@@ -68,9 +68,9 @@ def command(folder: Path, *fault: str) -> None:
 
     def faulty(images):
         if fault and RANK == 1 and next(steps) == 8:
-            if fault == ("killed",):
-                os.kill(os.getpid(), signal.SIGKILL)
-            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
+            if fault == ("memory",):
+                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
+            signal.raise_signal(signal.SIGKILL if fault == ("killed",) else signal.SIGTERM)
         return to_model_range(images)
 
     batches.to_model_range = faulty

@@ -163,17 +163,26 @@ def test_where_one_process_fails_all_end_with_one_message_and_the_checkpoint_is_
         assert "w.training.safetensors" in errors(output)[0]
 
 
+def assert_stopped_together(status: int, output: str, folder: Path) -> None:
+    assert status != 0 and errors(output) == []
+    assert output.count("interrupted at step 50") == 1
+    header = read_tensors(folder / "w.training.safetensors")[1]
+    assert header["step"] == 50 < header["steps"] and not (folder / "w.safetensors").exists()
+
+
+@pytest.mark.slow
+def test_a_signal_to_one_process_stops_all_after_the_same_step(tmp_path):
+    status, output = ended(torchrun("parallel_training.py", "command", str(tmp_path), "asked"))
+    assert_stopped_together(status, output, tmp_path)
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no process groups that a Ctrl-C goes to")
-def test_ctrl_c_stops_all_after_the_same_step_and_the_checkpoint_is_written(tmp_path, interruptible):
+def test_ctrl_c_stops_all_after_the_same_step(tmp_path, interruptible):
     """The terminal sends it to all, and torchrun once more to its own."""
     run = torchrun("parallel_training.py", "command", str(tmp_path), start_new_session=True)
     while "Training on" not in (line := run.stdout.readline()):
         assert line, "it has ended before it trained"
     time.sleep(1)
     os.killpg(run.pid, signal.SIGINT)
-    status, output = ended(run)
-    assert status != 0 and errors(output) == []
-    assert "interrupted at step" in output
-    header = read_tensors(tmp_path / "w.training.safetensors")[1]
-    assert header["step"] == 50 < header["steps"] and not (tmp_path / "w.safetensors").exists()
+    assert_stopped_together(*ended(run), tmp_path)
