@@ -7,7 +7,7 @@ OLDEST := .venv-oldest
 # Small tests want one thread a process: threads would wait for each other at every step.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q
 
-.PHONY: tutorial check test test-browser test-oldest notebooks student benchmark lab environment
+.PHONY: tutorial check test test-browser test-oldest notebooks student benchmark figures lab environment
 
 # Real digits in, a trained network, generated digits and the pages of all notebooks out, under results/.
 tutorial: environment
@@ -41,20 +41,22 @@ test-oldest:
 # Runs every notebook from top to bottom, stores its outputs, writes down how long each took, and the student copies.
 notebooks: $(TEACHING)
 	$(BIN)/python -m benchmarks.notebook_times
+	$(BIN)/python -m tools.figures
 	$(BIN)/python -m tools.student
 
 # Writes notebooks/student/: the lessons with blanks where the reader writes. Generated, never edited.
 student: $(TEACHING)
 	$(BIN)/python -m tools.student
 
-# The speeds and the quality table of this machine into benchmarks/results.json: minutes, or an hour with FULL=--full.
+# Speed and quality on this machine into benchmarks/results.json: minutes, or an hour with FULL=--full. What is stored for
+# this machine is not measured again, or all of it with FULL=--again.
 benchmark: environment
-	$(BIN)/python -m benchmarks.training $(FULL)
-	$(BIN)/python -m benchmarks.sampling $(FULL)
-	$(BIN)/python -m benchmarks.load $(FULL)
-	$(BIN)/python -m benchmarks.exact $(FULL)
-	$(BIN)/python -m benchmarks.quality $(FULL)
-	$(BIN)/python -m benchmarks.plot
+	$(BIN)/python -m benchmarks $(FULL)
+
+# What was measured into README.md, docs/gpu.md and the lessons' openings.
+figures: $(TEACHING)
+	$(BIN)/python -m tools.figures
+	$(BIN)/python -m tools.student
 
 lab: environment
 	$(BIN)/jupyter lab --notebook-dir=notebooks

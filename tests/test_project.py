@@ -1,17 +1,12 @@
-"""The promises of the project's own files: pins, environment, README and docs, timings."""
+"""The promises of the project's own files: pins, environment, README and docs."""
 
-import json
-import math
 import re
 import tomllib
-from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 
-from benchmarks.notebook_times import TIMES
 from iadb_helpers.machine import ROOT
-from tools.notebooks import series
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = {
@@ -157,30 +152,6 @@ def test_the_code_of_the_readme_runs(capsys):
     assert "100 digits: Fréchet distance" in capsys.readouterr().out
 
 
-def test_the_figures_of_the_readme_are_the_stored_ones():
-    results = json.loads((ROOT / "benchmarks" / "results.json").read_text(encoding="utf-8"))
-    sections = {name: next(iter(by_machine.values())) for name, by_machine in results.items()}
-    rows = [line for line in README.splitlines() if "`python -m benchmarks." in line and line.startswith("| ")]
-    curves, sampling, quality = rows
-    sooner = [seed["frechet"] for seed in sections["curves"]["sooner_than_the_plain_16_periods"].values()]
-    confident = [seed["confident"] for seed in sections["curves"]["sooner_than_the_plain_16_periods"].values()]
-    reached = [times for times in sooner + confident if isinstance(times, float)]
-    assert f"({min(reached):.0f} to {max(reached):.0f} times sooner" in curves and confident.count("not reached") == 1
-    assert f"| {sections['curves']['reference'][-1]['plain_seconds'] / 60:.0f} min |" in curves
-    for name, unit in (("plain", "| {:.1f} s |"), ("ab2", "| {:.2f} s (16 steps")):
-        assert unit.format(sections["sampling"][f"seconds_{name}"]["median"]) in sampling
-    of = {name: row["frechet"] for name, row in sections["quality of 10,000"]["by_weights"].items()}
-    assert f"(real test digits: {of['real test digits']:.1f})" in quality
-    assert (
-        f"| {of['reference_16']:.0f} | {of['two_cycles']:.0f}; {of['two_cycles, guided']:.1f} with guidance |"
-        in quality
-    )
-    shares = {name: row["confident"] for name, row in sections["quality of 10,000"]["by_weights"].items()}
-    alone, guided, real = (shares[name] for name in ("two_cycles", "two_cycles, guided", "real test digits"))
-    told = f"{alone:.0%} of them ({guided:.0%} with guidance, {real:.0%}"
-    assert told.replace("%", " %") in " ".join(README.split())
-
-
 @pytest.mark.parametrize("page", PAGES)
 def test_links_of_a_page_exist(page):
     text, folder = PAGES[page], (ROOT / page).parent
@@ -202,28 +173,3 @@ def test_every_file_of_weights_is_told_of():
     told = PAGES["iadb_helpers/weights/README.md"]
     assert all(f"`{path.stem}`" in told for path in folder.glob("*.safetensors"))
     assert "Apache-2.0" in told
-
-
-def minutes(seconds: float) -> str:
-    return f"{max(1, round(seconds / 60))} min"
-
-
-@pytest.mark.parametrize("path", series(), ids=lambda path: path.stem)
-def test_stated_times_are_the_measured_ones(path):
-    record = json.loads(TIMES.read_text(encoding="utf-8"))
-    assert record["profile"] == "cpu"
-    stated = minutes(record["seconds"][path.stem])
-    opening = json.loads(path.read_text(encoding="utf-8"))["cells"][0]["source"]
-    assert f"CPU {stated}, " in "".join(opening)
-    row = next(line for line in README.splitlines() if f"notebooks/{path.name}" in line and line.startswith("|"))
-    assert row.endswith(f"| {stated} |")
-    assert f"| {reading_minutes(path)} min |" in row
-
-
-def reading_minutes(path: Path) -> int:
-    """Words at 180 a minute and lines of code at 12, in minutes, rounded up to five."""
-    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    words = sum(len("".join(cell["source"]).split()) for cell in cells if cell["cell_type"] == "markdown")
-    code = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
-    lines = sum(1 for line in code.splitlines() if line.strip())
-    return 5 * math.ceil((words / 180 + lines / 12) / 5)

@@ -15,6 +15,19 @@ def measured(benchmark: str) -> dict[str, Any]:
     Raises:
         ValueError: for a benchmark that no lesson shows.
     """
-    everything = json.loads(MEASURED.read_text(encoding="utf-8"))
-    check_choice("benchmark", benchmark, everything)
-    return everything[benchmark]
+    return _chosen("first machine", benchmark)
+
+
+def by_machine(benchmark: str) -> dict[str, dict[str, Any]]:
+    """{machine: what the benchmark gave there}, in the order in which they were measured; a GPU may have more entries.
+
+    Raises:
+        ValueError: for a benchmark that no lesson shows machine by machine.
+    """
+    return _chosen("by machine", benchmark)
+
+
+def _chosen(part: str, benchmark: str) -> dict[str, Any]:
+    sections = json.loads(MEASURED.read_text(encoding="utf-8"))[part]
+    check_choice("benchmark", benchmark, sections)
+    return sections[benchmark]
