@@ -15,7 +15,7 @@ from iadb_helpers.training import fused_adam, training_loop
 WARM_UP, STEPS = 20, 500
 
 
-def ms_a_step(batch_size: int, graph: bool, steps: int = STEPS) -> float:
+def ms_a_step(batch_size: int, graph: bool, precision: str = "auto", steps: int = STEPS) -> float:
     """Of ``train``'s own loop over one batch, which lies on the GPU: drawing others would take as long either way.
 
     Raises:
@@ -24,13 +24,14 @@ def ms_a_step(batch_size: int, graph: bool, steps: int = STEPS) -> float:
     model = UNet().to(DEVICE).train()
     x0, x1 = torch.randn(2, batch_size, 1, 32, 32, device=DEVICE)
     batches = itertools.repeat((x0, x1, torch.rand(batch_size, device=DEVICE)))
-    losses = training_loop(evaluator(model, "auto"), fused_adam(model, DEVICE), batches, graph=graph)
+    losses = training_loop(evaluator(model, precision), fused_adam(model, DEVICE), batches, graph=graph)
 
     def take(steps: int) -> None:
         for _ in itertools.islice(losses, steps):
             pass
 
-    with warnings.catch_warnings(action="error"):
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message="training without a CUDA graph")
         seconds(lambda: take(WARM_UP))
         return 1e3 * seconds(lambda: take(steps)) / steps
 
@@ -43,11 +44,19 @@ def main() -> None:
         parser.error("it needs a CUDA GPU")
     section: dict[str, object] = {"steps_timed": STEPS}
     for batch_size in (FAST.batch_size, REFERENCE.batch_size):
-        turns = [[ms_a_step(batch_size, graph) for graph in (False, True)] for _ in range(rounds)]
+        turns = [
+            {
+                f"{'replayed' if graph else 'called'}{'_in_float32' if precision == 'float32' else ''}": ms_a_step(
+                    batch_size, graph, precision
+                )
+                for precision in ("auto", "float32")
+                for graph in (False, True)
+            }
+            for _ in range(rounds)
+        ]
         section[f"batches_of_{batch_size}"] = {
-            "ms_a_step_called": spread([called for called, _ in turns]),
-            "ms_a_step_replayed": spread([replayed for _, replayed in turns]),
-            "ratio": spread([called / replayed for called, replayed in turns], 2),
+            **{f"ms_a_step_{how}": spread([turn[how] for turn in turns]) for how in turns[0]},
+            "ratio": spread([turn["called"] / turn["replayed"] for turn in turns], 2),
         }
     record("graph", section)
 

@@ -17,7 +17,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.lessons", description=__doc__)
     parser.add_argument("--full", action="store_true", help="as without")
     parser.parse_args()
-    took, failed = {}, {}
+    took, failed, absent = {}, {}, {}
     with tempfile.TemporaryDirectory() as folder:  # else lesson 03 would go on with a training of before
         for path in LESSONS:
             started = time.monotonic()
@@ -28,8 +28,10 @@ def main() -> None:
             except RuntimeError as error:
                 failed[path.stem] = str(error)
                 print(error, flush=True)
-    absent = {name: found[1] for name, why in failed.items() if (found := re.search(r"No module named '(\w+)", why))}
-    record("lessons", {"seconds": took, "not_run_for_lack_of": absent})
+            absent = {
+                name: found[1] for name, why in failed.items() if (found := re.search(r"No module named '(\w+)", why))
+            }
+            record("lessons", {"seconds": took, "not_run_for_lack_of": absent})  # as soon as it is there
     wrong = [why for name, why in failed.items() if name not in absent]
     if wrong:
         sys.exit("; ".join(wrong))

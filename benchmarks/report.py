@@ -23,7 +23,8 @@ SHOWN_BY_MACHINE = {
     "training": (
         "ms_a_step_plain", "ms_a_step_train", "ms_a_step_fast", "ratio", "seconds_for_16_periods",
         "seconds_for_the_fast_recipe",
-    )
+    ),
+    "ladder": ("ladder", "limit", "busy_ms"),
 }  # fmt: skip
 RESULTS = Path(__file__).with_name("results.json")
 DEVICE = pick_device()

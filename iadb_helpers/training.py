@@ -56,7 +56,7 @@ def training_loop(
     """
     take_step = partial(step, model, optimizer, loss)
     if graph and optimizer.param_groups[0]["params"][0].is_cuda:
-        take_step = GraphReplay(take_step)  # recorded once and replayed: launching each kernel takes longer
+        take_step = GraphReplay(take_step)  # launched as one: a fast GPU runs kernels sooner than Python launches them
     for batch in batches:
         yield take_step(*batch)
 

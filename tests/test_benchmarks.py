@@ -317,14 +317,14 @@ def test_two_processes_are_timed():
 
 
 def test_the_ladder_is_what_the_lesson_leaves(stored, monkeypatch):
-    left = {"ladder": {"plain loop": 5.0}, "limit": 9.0, "peak_mb": None, "another": 1}
+    left = {"ladder": {"plain loop": 5.0}, "limit": 9.0, "peak_mb": None, "busy_ms": 2.0, "another": 1}
     monkeypatch.setattr(ladder, "run_cells", lambda path: left)
     monkeypatch.setattr(sys, "argv", ["ladder"])
     results = stored({})
     ladder.main()
     (section,) = json.loads(results.read_text(encoding="utf-8"))["ladder"].values()
     assert section.pop("seconds_of_the_lesson") >= 0 and section.pop("torch")
-    assert section == {name: left[name] for name in ("ladder", "limit", "peak_mb")}
+    assert section == {name: left[name] for name in ("ladder", "limit", "peak_mb", "busy_ms")}
 
 
 def test_lessons_that_lack_a_package_are_named_and_others_that_fail_are_a_failure(stored, monkeypatch):

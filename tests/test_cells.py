@@ -65,11 +65,11 @@ def test_no_benchmark_of_a_gpu_needs_jupyter():
 @pytest.mark.slow
 def test_the_lesson_on_gpus_leaves_the_names_that_its_benchmark_stores():
     code = "import json; from pathlib import Path; from tools.cells import run_cells; left = run_cells(Path({!r})); "
-    code += "print(json.dumps([left[name] for name in ('ladder', 'limit', 'peak_mb')]))"
+    code += "print(json.dumps([left[name] for name in ('ladder', 'limit', 'peak_mb', 'busy_ms')]))"
     command = [sys.executable, "-c", code.format(str(LADDER))]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    ladder, limit, peak_mb = json.loads(run.stdout.splitlines()[-1])
+    ladder, limit, peak_mb, busy_ms = json.loads(run.stdout.splitlines()[-1])
     assert isinstance(ladder, dict) and isinstance(limit, float)
     assert list(ladder)[0] == "plain loop" and len(ladder) > 3
     assert all(isinstance(rate, float) and rate > 0 for rate in ladder.values()) and limit > ladder["plain loop"]
-    assert peak_mb is None or isinstance(peak_mb, float)
+    assert (peak_mb is None or isinstance(peak_mb, float)) and busy_ms > 0

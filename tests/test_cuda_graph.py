@@ -1,9 +1,9 @@
 """CUDA graphs: the function recorded once and replayed, with a stand-in for CUDA and on a real one.
 
 The stand-in proves the order of things: what is called when, on which stream, what is copied where, and what happens
-after a failure. It does not prove that CUDA can record a step. Two things that would stop it, random draws and values
-that are read, are forbidden on the CPU below; anything else (an allocation at the wrong time, a kernel that cannot be
-recorded) only the tests on a GPU can find.
+after a failure. It does not prove that CUDA can record a step. Things that would stop it, values that are read and
+draws from a generator that the graph does not know, are forbidden on the CPU below; anything else (an allocation at
+the wrong time, a kernel that cannot be recorded) only the tests on a GPU can find.
 """
 
 import contextlib
@@ -19,6 +19,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from iadb_helpers import UNet, train, trainer
 from iadb_helpers.machine.cuda_graph import WARM_UP, GraphReplay
+from iadb_helpers.machine.device import has_bfloat16, pick_device
 from iadb_helpers.recipes import FAST
 from iadb_helpers.tangent import evaluator
 from iadb_helpers.trainer import _one_number
@@ -27,6 +28,8 @@ from iadb_helpers.training import deblending_loss, fused_adam, step, training_lo
 needs_gpu = pytest.mark.skipif(
     not os.environ.get("IADB_TEST_GPU") or not torch.cuda.is_available(), reason="needs IADB_TEST_GPU=1 and a CUDA GPU"
 )
+# Else a step that could not be recorded would be compared with itself.
+recorded = pytest.mark.filterwarnings("error:training without a CUDA graph")
 
 
 # --- recording, with a stand-in for CUDA ---
@@ -168,7 +171,10 @@ def test_where_recording_fails_the_function_goes_on_being_called(cuda):
 
 
 class AsInARecording(TorchDispatchMode):
-    """Refuses what CUDA cannot record: a value that Python reads, a random draw, a move to another device."""
+    """Refuses what a step must not hold: a value that Python reads, a move to another device, a random draw.
+
+    (CUDA could record draws from PyTorch's own generator, but not from the training's.)
+    """
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
@@ -232,6 +238,7 @@ def losses_of(model: nn.Module, batches: list, loss, plain: bool) -> list[float]
 
 
 @needs_gpu
+@recorded
 def test_replayed_steps_are_plain_ones():
     torch.manual_seed(0)
     model = nn.Linear(3, 2).cuda()
@@ -243,6 +250,7 @@ def test_replayed_steps_are_plain_ones():
 
 
 @needs_gpu
+@recorded
 def test_replayed_steps_of_the_network_are_plain_ones():
     torch.manual_seed(0)
     model, generator = UNet().cuda(), torch.Generator("cuda").manual_seed(0)
@@ -254,6 +262,8 @@ def test_replayed_steps_of_the_network_are_plain_ones():
 
 
 @needs_gpu
+@recorded
+@pytest.mark.skipif(not has_bfloat16(pick_device()), reason="this device does not multiply bfloat16 in hardware")
 def test_what_every_ampere_card_runs_is_training_without_a_graph(digits, monkeypatch):
     """bfloat16, a graph, MNIST's bytes, averaged weights and a cycle of the learning rate, all at once."""
     losses, averaged = {}, {}
@@ -268,6 +278,7 @@ def test_what_every_ampere_card_runs_is_training_without_a_graph(digits, monkeyp
 
 
 @needs_gpu
+@recorded
 def test_after_a_training_its_memory_is_free(digits):
     model, before = a_network(0).cuda(), torch.cuda.memory_allocated()
     train(model, digits, recipe=FAST, device="cuda", max_steps=20)

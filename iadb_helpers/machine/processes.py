@@ -121,7 +121,9 @@ def together() -> Iterator[Processes]:
         return
     try:
         if not dist.is_initialized():
-            dist.init_process_group(timeout=LONGEST_WAIT)  # nccl between GPUs, gloo between CPUs
+            # Flags and states lie on the CPU even where GPUs train, so both kinds of connection are needed then.
+            backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+            dist.init_process_group(backend, timeout=LONGEST_WAIT)
             # Not at the end of the block: processes can meet only once. And after an error the others notice that the
             # connections close, and must not tell of it before the process whose error it was.
             atexit.register(dist.destroy_process_group)
