@@ -87,7 +87,7 @@ def test_an_opening_has_the_times_of_both_devices(measured):
 
 
 def test_an_opening_keeps_what_it_says_of_a_device_where_nobody_took_the_time(measured):
-    measured(notebook_times={"seconds": {}}, results={})
+    measured(notebook_times={"seconds": {}}, results={"lessons": {}, "ladder": {}})
     kept = opening("Reading 5 min · runs: CPU about 2 min, GPU not measured · downloads nothing")
     assert figures.filled(LESSON, kept) == kept
 
