@@ -38,5 +38,6 @@ def test_profiles_are_what_their_names_promise():
 def test_the_work_suits_the_device_that_does_it(monkeypatch):
     """A CPU beside a GPU gets a CPU's share, not 45,000 steps."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.delenv("IADB_PROFILE")
     assert profile(torch.device("cpu")).name == "cpu" and profile(torch.device("cuda")).name == "cuda"
