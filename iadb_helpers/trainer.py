@@ -158,7 +158,8 @@ def train(
                 set_learning_rate(optimizer, rate_at(first_step))
             console = Console(lost=interrupted.set)
             console.say(
-                f"Training on {processes.times(describe(own_device))}: {len(images):,} images, recipe {recipe.name!r}, "
+                f"Training on {processes.times(describe(own_device, precision))}: "
+                f"{len(images):,} images, recipe {recipe.name!r}, "
                 f"batch {processes.times(recipe.batch_size)}, learning rate {recipe.learning_rate:g}, "
                 f"steps {first_step:,} to {history.steps:,}"
             )

@@ -404,6 +404,12 @@ def test_the_first_line_names_the_device_and_the_last_the_result(capsys):
 # --- checkpoints ---
 
 
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_the_first_line_names_the_precision_asked_for(capsys, precision):
+    small_train(Small(), precision=precision, max_steps=1)
+    assert capsys.readouterr().out.startswith(f"Training on cpu (1 thread, {precision}): ")
+
+
 def test_a_checkpoint_is_written_after_every_period_and_at_the_end(tmp_path):
     path, model, there = tmp_path / "t", Small(), []
     model.register_forward_hook(lambda *_: there.append(read_tensors(path)[1]["step"] if path.is_file() else None))

@@ -30,6 +30,8 @@ OTHER_NOISE = "the noise is not normal, with mean 0 and deviation 1."
 SAME_ALPHA = "all digits have the same α; each needs its own."
 NORMAL_ALPHA = "α is normal, and should be even between 0 and 1: one letter too many."
 UNEVEN_ALPHA = "α is not spread evenly between 0 and 1."
+ONE_DIGIT = "all digits of the batch are the same one; draw each of them."
+NO_TUPLE = "torch.randint wants a number to stay below, and how many to draw as a tuple: (batch_size,)."
 NEVER_DRAWN = "some of the images can never be drawn."
 
 
@@ -69,6 +71,8 @@ def run_batch(answer: Callable, images: Tensor, batch_size: int, device: str) ->
     except (NotImplementedError, RuntimeError, TypeError) as error:
         if device == ELSEWHERE and any(words in str(error) for words in ("meta tensor", "numpy", "aten::")):
             raise Told(BROUGHT_HERE) from error
+        if "randint() received an invalid combination" in str(error):  # PyTorch lists four signatures
+            raise Told(NO_TUPLE) from error
         raise
     if drawn is None:
         return None
@@ -112,6 +116,8 @@ def of_values(answer: Callable, drawn: Sequence[Tensor], images: Tensor, batch_s
     which = nearest(x1, images)
     if which is None:
         return OTHER_RANGE if nearest(x0, images) is None else SWAPPED
+    if len(which.unique()) == 1:
+        return ONE_DIGIT
     if torch.equal(which, torch.arange(batch_size)):
         return FIRST_DIGITS
     again, other = (answer(images, batch_size, Generator().manual_seed(seed)) for seed in (3, 4))

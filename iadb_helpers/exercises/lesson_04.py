@@ -46,6 +46,16 @@ def sent_over(images, batch_size, generator):
     return tuple(x.to(images.device) for x in both_elsewhere(images, batch_size, generator))
 
 
+def one_digit(images, batch_size, generator):
+    index = torch.randint(len(images), (1,), generator=generator, device=images.device).expand(batch_size)
+    x1 = to_model_range(images[index])
+    return gaussian_noise(x1, generator), x1, torch.rand(batch_size, generator=generator, device=x1.device)
+
+
+def count_without_brackets(images, batch_size, generator):
+    return torch.randint(len(images), batch_size, generator=generator)
+
+
 def last_never_drawn(images, batch_size, generator):
     return a_batch(images[:-1], batch_size, generator)
 
@@ -135,6 +145,8 @@ TASKS = {
             draws.ALL_CONVERTED: all_converted,
             draws.OTHER_RANGE: half_converted,
             draws.FIRST_DIGITS: first_digits,
+            draws.ONE_DIGIT: one_digit,
+            draws.NO_TUPLE: count_without_brackets,
             draws.NEVER_DRAWN: last_never_drawn,
             draws.NOT_SEEDED + "the choice of digits.": index_not_seeded,
             draws.NOT_SEEDED + "the noise.": noise_not_seeded,

@@ -84,9 +84,10 @@ def on_device(device: torch.device) -> contextlib.AbstractContextManager:
     return torch.cuda.device(device) if device.type == "cuda" else contextlib.nullcontext()
 
 
-def describe(device: torch.device) -> str:
-    """The device in words for a reader, for example ``cpu (2 threads, bfloat16)``."""
-    precision = "bfloat16" if has_bfloat16(device) else "float32"
+def describe(device: torch.device, precision: str = "auto") -> str:
+    """The device and the precision in words for a reader, for example ``cpu (2 threads, bfloat16)``."""
+    if precision == "auto":
+        precision = "bfloat16" if has_bfloat16(device) else "float32"
     if device.type == "cuda":
         return f"cuda ({torch.cuda.get_device_name(device)}, {precision})"
     threads = torch.get_num_threads()
