@@ -67,8 +67,9 @@ def sample(
 ) -> Tensor:
     """Deblend in T steps: from x = x₀ at α = 0, x ← x + D(x, α)/T with α = 0, 1/T … (T−1)/T (paper, algorithm 4).
 
-    Deterministic: the same x₀ gives the same result, up to rounding where the number of threads differs (it may change
-    on the way, see ``Threads``). The process keeps up to 1 GB of freed memory.
+    Deterministic: the same x₀ gives the same result, to the last bit on a CPU with the same number of threads (it may
+    change on the way, see ``Threads``), else up to rounding: a GPU need not add up in the same order twice. The process
+    keeps up to 1 GB of freed memory.
 
     Args:
         model: D, called as ``model(x, alpha)`` with α of shape [B].
