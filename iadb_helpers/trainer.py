@@ -1,6 +1,7 @@
 """Training as a long job: ``train`` goes through the loop with a recipe, a checkpoint, a bar, and a way to stop."""
 
 import contextlib
+import hashlib
 import sys
 import warnings
 from collections.abc import Iterator
@@ -136,7 +137,8 @@ def train(
             settings = {"recipe": asdict(recipe), "seed": seed, "origin": origin, "images": len(images)}
             settings |= {"steps": history.steps}
             settings |= {"loss": _name(loss), "draw_x0": _name(draw_x0), "draw_alpha": _name(draw_alpha)}
-            processes.check_agreement(settings)  # all wait here until the first has written what it had begun to write
+            if processes.count > 1:
+                _check_agreement(processes, settings, model, images, precision, path, resume)
             network = evaluator(processes.with_mean_gradients(model.to(own_device).train()), precision)
             optimizer, average = fused_adam(model, own_device), Average(model, recipe.average)
             generator = Generator(own_device).manual_seed(processes.own_seed(seed))
@@ -147,7 +149,6 @@ def train(
                 history.losses = file.restore()
                 history.saved = len(history.losses)
             first_step = len(history.losses)
-            processes.check_agreement({"steps done": first_step})
             rate_at = partial(recipe.rate_at, steps=history.steps)
             stream = batches(
                 images, recipe.batch_size, seed, generator, first_step, draw_x0, draw_alpha,
@@ -207,6 +208,25 @@ def _workplace(device: torch.device, path: Path | None) -> Iterator[tuple[Proces
         # A CUDA graph belongs to the current GPU, so the one that trains has to be that.
         with reserved(path if processes.first else None), Threads(device) as threads, on_device(device):
             yield processes, device, threads
+
+
+def _check_agreement(
+    processes: Processes,
+    settings: dict,
+    model: nn.Module,
+    images: Tensor,
+    precision: str,
+    path: Path | None,
+    resume: bool,
+) -> None:
+    """Let several processes go on only if all were given the same: else they would wait for each other for ever."""
+    weights = [(name, *weight.shape, weight.requires_grad) for name, weight in model.named_parameters()]
+    alike = {"precision": precision, "checkpoint": path is not None}
+    alike["network"] = f"{len(weights)} weights ({hashlib.sha256(repr(weights).encode()).hexdigest()[:8]})"
+    alike["sum of all images"] = images.sum(dtype=torch.float64).item()
+    processes.check_agreement(settings | alike)
+    # Only now: here all have waited until the first has written what it had begun to write.
+    processes.check_agreement({"resume": resume and path is not None and path.is_file()})
 
 
 def _what_is_saved(history: History, path: Path | None) -> str:

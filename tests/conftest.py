@@ -11,7 +11,8 @@ import torch
 os.environ["IADB_PROFILE"] = "quick"
 os.environ["IADB_SOURCE"] = "embedded"
 os.environ["IADB_THREADS"] = "1"  # else what is computed would depend on how busy the machine is
-os.environ["IADB_RESULTS"] = tempfile.mkdtemp(prefix="iadb-results-")
+RESULTS = tempfile.TemporaryDirectory(prefix="iadb-results-")  # gone with this process
+os.environ["IADB_RESULTS"] = RESULTS.name
 if not os.environ.get("IADB_TEST_GPU"):  # set it for the tests that need one: pytest tests/test_cuda_graph.py
     os.environ["CUDA_VISIBLE_DEVICES"] = ""  # what the notebooks print is compared, and must not depend on a GPU
 os.environ.pop("IADB_DATA", None)

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import torch
-from networks import a_network
+from networks import Small, a_network
 from torch.utils.data import Subset, TensorDataset
 
 from iadb_helpers import __main__, batches, load_mnist, train
@@ -18,8 +18,9 @@ BATCH = 4  # of all processes together
 RANK, COUNT = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
 
 
-def pictures(count: int = 40) -> TensorDataset:
-    return TensorDataset(torch.randn(count, 1, 32, 32, generator=torch.Generator().manual_seed(0)), torch.zeros(count))
+def pictures(count: int = 40, seed: int = 0) -> TensorDataset:
+    x = torch.randn(count, 1, 32, 32, generator=torch.Generator().manual_seed(seed))
+    return TensorDataset(x, torch.zeros(count))
 
 
 def fixed_x0(x1, generator):
@@ -31,11 +32,11 @@ def fixed_alpha(batch_size, generator):
     return torch.linspace(0.1, 0.9, BATCH)[RANK * batch_size :][:batch_size]
 
 
-def trained(checkpoint: Path | None, steps: int, pictures=pictures, **settings) -> list[float]:
+def trained(checkpoint: Path | None, steps: int, pictures=pictures, network=None, **settings) -> list[float]:
     settings = {"checkpoint": checkpoint, "draw_x0": fixed_x0, "draw_alpha": fixed_alpha} | settings
     return train(
-        a_network(0), pictures(), batch_size=BATCH // COUNT, device="cpu", precision="float32", max_steps=steps,
-        **settings,
+        network or a_network(0), pictures(), batch_size=BATCH // COUNT, device="cpu", precision="float32",
+        max_steps=steps, **settings,
     ).losses  # fmt: skip
 
 
@@ -55,10 +56,17 @@ def resume(folder: Path) -> None:
     found: dict = {"whole": trained(folder / "whole.safetensors", 12, **own)}
     trained(half, 7, **own)
     found["resumed"] = trained(half, 12, resume=True, **own)
-    try:
-        trained(folder / "unlike.safetensors", steps=1, pictures=lambda: pictures(40 + RANK))
-    except ValueError as error:
-        found["unlike"] = str(error)
+    for name, unlike in {
+        "images": {"pictures": lambda: pictures(40 + RANK)},
+        "sum of all images": {"pictures": lambda: pictures(seed=RANK)},
+        "network": {"network": Small() if RANK else a_network(0)},
+        "checkpoint": {"checkpoint": folder / "unlike.safetensors" if RANK else None},
+        "resume": {"checkpoint": half if RANK else folder / "unlike.safetensors", "resume": True},
+    }.items():
+        try:
+            trained(**{"checkpoint": None, "steps": 1} | unlike)
+        except ValueError as error:
+            found[name] = str(error)
     told(folder, "told.json", found)
 
 

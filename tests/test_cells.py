@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks.__main__ import SECTIONS
 from iadb_helpers.machine.files import ROOT
+from tools import cells
 from tools.cells import CellError, run_cells
 
 LADDER = ROOT / "notebooks" / "04_cuda_training.ipynb"
@@ -73,3 +74,11 @@ def test_the_lesson_on_gpus_leaves_the_names_that_its_benchmark_stores():
     assert list(ladder)[0] == "plain loop" and len(ladder) > 3
     assert all(isinstance(rate, float) and rate > 0 for rate in ladder.values()) and limit > ladder["plain loop"]
     assert (peak_mb is None or isinstance(peak_mb, float)) and busy_ms > 0
+
+
+def test_what_is_no_notebook_is_told_in_a_sentence(tmp_path, monkeypatch):
+    (tmp_path / "x.ipynb").write_bytes(b"\xff")
+    for path in (tmp_path / "nowhere.ipynb", tmp_path, tmp_path / "x.ipynb"):
+        monkeypatch.setattr(sys, "argv", ["cells", str(path)])
+        with pytest.raises(SystemExit, match="^error: "):
+            cells.main()

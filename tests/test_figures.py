@@ -146,8 +146,8 @@ def test_only_what_is_stale_is_written(tmp_path, monkeypatch, capsys):
     stale.write_text(figures.put(text, "(real test digits: {})", "999"), encoding="utf-8")
     monkeypatch.setattr(figures, "files", lambda: [stale, fresh])
     before = fresh.stat().st_mtime_ns
-    figures.main()
+    figures.main([])
     assert stale.read_text(encoding="utf-8") == text and fresh.stat().st_mtime_ns == before
     assert str(stale) in capsys.readouterr().out
-    figures.main()
+    figures.main([])
     assert "all as measured" in capsys.readouterr().out

@@ -15,7 +15,7 @@ from faults import naming
 from parallel_training import trained
 
 from iadb_helpers.batches import batches, gaussian_noise, uniform_alpha
-from iadb_helpers.machine.processes import ALONE, Processes, tells_first, together
+from iadb_helpers.machine.processes import ALONE, BY_TORCHRUN, Processes, launched, tells_first, together
 from iadb_helpers.machine.tensor_files import read_tensors
 
 HERE = Path(__file__).parent
@@ -87,10 +87,28 @@ def test_where_torchruns_store_is_gone_the_error_is_told_all_the_same(monkeypatc
         raise torch.distributed.DistNetworkError("connection refused")
 
     monkeypatch.setenv("TORCHELASTIC_RUN_ID", "x")
-    monkeypatch.setenv("MASTER_ADDR", "localhost")
-    monkeypatch.setenv("MASTER_PORT", "29500")
+    for name in BY_TORCHRUN:
+        monkeypatch.setenv(name, "2")
     monkeypatch.setattr(torch.distributed, "TCPStore", gone)
+    assert launched() and tells_first()
+
+
+def test_what_a_process_has_inherited_of_torchruns_makes_no_company(monkeypatch):
+    """As in a program that a worker starts, or a kernel: without all of it there is nobody to meet."""
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "x")
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    with together() as alone:
+        assert alone == ALONE
     assert tells_first()
+
+
+def test_processes_that_torchrun_has_started_anew_say_what_to_do(monkeypatch):
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "x")
+    monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "1")
+    for name in BY_TORCHRUN:
+        monkeypatch.setenv(name, "2")
+    with pytest.raises(RuntimeError, match="--max-restarts"), together():
+        pass
 
 
 # --- with torchrun ---
@@ -142,7 +160,8 @@ def test_a_training_of_two_goes_on_from_its_file_as_if_never_stopped(tmp_path):
     assert status == 0, output
     told = json.loads((tmp_path / "told.json").read_text(encoding="utf-8"))
     assert told["whole"] == told["resumed"] and len(told["whole"]) == 12
-    assert re.match(r"all processes must train alike, got images 4[01] in process 0, 4[01] in 1$", told["unlike"])
+    for what in ("images", "sum of all images", "network", "checkpoint", "resume"):
+        assert re.match(rf"all processes must train alike, got {what} (.*) in process 0, (?!\1)(.*) in 1$", told[what])
     assert output.count("Training on 2 × cpu (1 thread") == 3  # one of them speaks: whole, half, resumed
     with pytest.raises(ValueError, match="processes 2 there, 1 here"):
         trained(tmp_path / "half.safetensors", steps=1, resume=True)

@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import sys
 import time
 from pathlib import Path
 from unittest.mock import patch
@@ -36,7 +37,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tools.cells", description=__doc__)
     parser.add_argument("notebook", type=Path)
     path, started = parser.parse_args().notebook, time.monotonic()
-    run_cells(path)
+    try:
+        run_cells(path)
+    except (OSError, ValueError) as error:  # no such file, or no notebook
+        sys.exit(f"error: {error}")
     print(f"{path.stem}: {time.monotonic() - started:.1f} s")
 
 

@@ -1,6 +1,7 @@
 """Fill in the figures of README.md, docs/gpu.md and the lessons' openings, as benchmarks/ has them:
 ``python -m tools.figures``."""
 
+import argparse
 import json
 import math
 import re
@@ -195,7 +196,8 @@ def files() -> list[Path]:
     return [ROOT / "README.md", ROOT / "docs" / "gpu.md", *series()]
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
+    argparse.ArgumentParser(prog="python -m tools.figures", description=__doc__).parse_args(arguments)
     before = {path: path.read_text(encoding="utf-8") for path in files()}
     after = {path: filled(path, text) for path, text in before.items()}
     changed = {path: text.encode() for path, text in after.items() if text != before[path]}

@@ -14,7 +14,8 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-LONGEST_WAIT = timedelta(minutes=5)  # of one process for another; one that has ended is noticed at once
+LONGEST_WAIT = timedelta(minutes=5)  # of one process for another; once they have met, one that ends is noticed at once
+BY_TORCHRUN = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 
 
 @dataclass(frozen=True)
@@ -92,8 +93,6 @@ class Processes:
         Raises:
             ValueError: in all of them, naming the first difference.
         """
-        if self.count == 1:
-            return
         everyone: list[dict] = [{} for _ in range(self.count)]
         dist.all_gather_object(everyone, settings)
         for rank, other in enumerate(everyone):
@@ -116,9 +115,13 @@ def together() -> Iterator[Processes]:
     Raises:
         RuntimeError: if the others do not come, or one of them has ended before its work was done.
     """
-    if not dist.is_torchelastic_launched() or os.environ["WORLD_SIZE"] == "1":
+    if not launched() or os.environ["WORLD_SIZE"] == "1":
         yield ALONE
         return
+    if os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") != "0":
+        raise RuntimeError(
+            "torchrun has started these processes anew: leave --max-restarts out, and resume by yourself"
+        )
     try:
         if not dist.is_initialized():
             # Flags and states lie on the CPU even where GPUs train, so both kinds of connection are needed then.
@@ -126,7 +129,7 @@ def together() -> Iterator[Processes]:
             dist.init_process_group(backend, timeout=LONGEST_WAIT)
             # Not at the end of the block: processes can meet only once. And after an error the others notice that the
             # connections close, and must not tell of it before the process whose error it was.
-            atexit.register(dist.destroy_process_group)
+            atexit.register(_leave)
         processes = Processes(dist.get_rank(), dist.get_world_size())
         with contextlib.redirect_stdout(sys.stdout if processes.first else None):
             yield processes
@@ -138,17 +141,27 @@ def together() -> Iterator[Processes]:
         raise
 
 
+def _leave() -> None:
+    if dist.is_initialized():  # a program may have seen to it
+        dist.destroy_process_group()
+
+
+def launched() -> bool:
+    """Whether torchrun has started this process."""
+    return dist.is_torchelastic_launched() and all(name in os.environ for name in BY_TORCHRUN)
+
+
 def tells_first() -> bool:
     """Whether this process is the first to ask, of those that torchrun has started: it tells the reader of an error.
 
     They ask torchrun's own store, which is there before they have met, and when they cannot meet any more.
     """
-    if not dist.is_torchelastic_launched():
+    if not launched():
         return True
     try:
         host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
         waits = timedelta(seconds=10)
         store = dist.TCPStore(host, port, is_master=False, timeout=waits)  # pyright: ignore[reportPrivateImportUsage]
-        return store.add("iadb_helpers/told", 1) == 1
+        return store.add(f"iadb_helpers/told/{os.environ.get('TORCHELASTIC_RESTART_COUNT')}", 1) == 1
     except (RuntimeError, OSError):  # torchrun itself has ended
         return True
