@@ -29,6 +29,7 @@ SECTIONS = {
     "plot": None,
 }
 NEEDS_CUDA = ("graph", "lessons")
+TAKES_FULL = ("training", "sampling", "quality", "graph", "scaling")
 FAILED, INTERRUPTED = "failed", "interrupted; the next run goes on from here"
 
 
@@ -45,7 +46,7 @@ def spared(module: str, again: bool) -> str:
 def run(module: str, full: bool) -> str:
     """Run a section; returns how that went, in one line."""
     command = [sys.executable, "-m", f"benchmarks.{module}"]
-    if full and module != "plot":
+    if full and module in TAKES_FULL:
         command.append("--full")
     print(f"\n{module} …", flush=True)
     started, told = time.monotonic(), ""

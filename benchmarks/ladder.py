@@ -1,4 +1,4 @@
-"""Lesson 04's ladder, from the plain loop to ``train``, by its own lines: ``python -m benchmarks.ladder [--full]``."""
+"""Lesson 04's ladder, from the plain loop to ``train``, by its own lines: ``python -m benchmarks.ladder``."""
 
 import argparse
 import time
@@ -11,9 +11,7 @@ LESSON = ROOT / "notebooks" / "04_cuda_training.ipynb"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.ladder", description=__doc__)
-    parser.add_argument("--full", action="store_true", help="as without: the lesson says how often it measures")
-    parser.parse_args()
+    argparse.ArgumentParser(prog="python -m benchmarks.ladder", description=__doc__).parse_args()
     started = time.monotonic()
     left = run_cells(LESSON)
     took = time.monotonic() - started

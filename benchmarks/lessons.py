@@ -1,4 +1,4 @@
-"""How long each lesson takes on a GPU, by its code cells alone: ``python -m benchmarks.lessons [--full]``."""
+"""How long each lesson takes on a GPU, by its code cells alone: ``python -m benchmarks.lessons``."""
 
 import argparse
 import re
@@ -14,9 +14,7 @@ LESSONS = sorted((ROOT / "notebooks").glob("[0-9A][0-9]_*.ipynb"))
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.lessons", description=__doc__)
-    parser.add_argument("--full", action="store_true", help="as without")
-    parser.parse_args()
+    argparse.ArgumentParser(prog="python -m benchmarks.lessons", description=__doc__).parse_args()
     took, failed, absent = {}, {}, {}
     with tempfile.TemporaryDirectory() as folder:  # else lesson 03 would go on with a training of before
         for path in LESSONS:

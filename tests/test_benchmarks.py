@@ -371,3 +371,9 @@ def test_the_stored_results_have_what_the_notebooks_read(results):
         assert all(list(rows) == [f"seed {seed}" for seed in SEEDS] for rows in section["trials"].values())
     for section in results["trials on 30,000 digits"].values():
         assert "reference" in section["trials"]
+
+
+@pytest.mark.parametrize("module", every.SECTIONS)
+def test_a_section_is_asked_for_more_only_where_it_knows_the_word(module):
+    text = Path(every.__file__).with_name(f"{module}.py").read_text(encoding="utf-8")
+    assert ('"--full"' in text) == (module in every.TAKES_FULL)

@@ -6,6 +6,7 @@ import threading
 import pytest
 
 from iadb_helpers.machine.interrupts import Interrupt
+from iadb_helpers.machine.processes import BY_TORCHRUN
 
 
 def test_the_first_interrupt_sets_the_event_and_the_second_interrupts(interruptible):
@@ -20,7 +21,8 @@ def test_the_first_interrupt_sets_the_event_and_the_second_interrupts(interrupti
 
 def test_under_torchrun_the_second_one_changes_nothing(interruptible, monkeypatch):
     """It passes on the Ctrl-C that the terminal has sent already."""
-    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "x")
+    for name in ("TORCHELASTIC_RUN_ID", *BY_TORCHRUN):
+        monkeypatch.setenv(name, "2")
     with Interrupt() as event:
         signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGINT)

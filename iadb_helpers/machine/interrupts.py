@@ -5,7 +5,7 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
-from torch.distributed import is_torchelastic_launched
+from iadb_helpers.machine.processes import launched
 
 # What a shutdown, ``kill``, a batch system and a closed terminal send; Windows has no SIGHUP.
 ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
@@ -40,7 +40,7 @@ class Interrupt(threading.Event):
     def _on_signal(self, number: int, _) -> None:
         self.received = number
         self.set()
-        if not is_torchelastic_launched():
+        if not launched():
             self._put_back()
 
     def _put_back(self) -> None:

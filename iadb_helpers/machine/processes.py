@@ -20,7 +20,10 @@ BY_TORCHRUN = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_A
 
 @dataclass(frozen=True)
 class Processes:
-    """This process among those that train together. What is called with ``self`` alone or a tensor, all must call.
+    """This process among those that train together.
+
+    ``mean``, ``any_of``, ``gathered``, ``check_agreement`` and the steps of ``with_mean_gradients`` are exchanges: all
+    processes must come to them, in the same order.
 
     Attributes:
         rank: which one this is, from 0 up. The first alone speaks, and writes files.
