@@ -1,0 +1,157 @@
+// The page: its views, its state in the address, its keys, and what moves by itself.
+
+import { Engine } from "./engine.js";
+import { interface_ } from "./interface.js";
+import { Player, button, calm } from "./controls.js";
+import { make } from "./pictures.js";
+import { read, rounded, write } from "./state.js";
+import { scrub } from "./views/scrub.js";
+import { steps } from "./views/steps.js";
+import { draw } from "./views/draw.js";
+import { touch } from "./views/touch.js";
+import { wrong } from "./views/wrong.js";
+import { shapes } from "./views/shapes.js";
+import { Tour } from "./tour.js";
+
+const VIEWS = { scrub, steps, draw, touch, wrong, shapes };
+
+class App {
+  constructor(root, engine) {
+    this.engine = engine;
+    this.root = root;
+    this.views = VIEWS;
+    this.player = new Player(alpha => this.change({ alpha }), () => this.showPlaying());
+    this.live = root.querySelector("#live");
+    this.tabs = Object.entries(VIEWS).map(([name, view], i) => {
+      const tab = make("a", { href: `#view=${name}`, title: `${view.question} (key ${i + 1})` }, view.title);
+      tab.addEventListener("click", event => {
+        event.preventDefault();
+        this.pause();
+        this.change({ view: name });
+      });
+      return [name, tab];
+    });
+    root.querySelector("nav").append(...this.tabs.map(([, tab]) => tab));
+    root.querySelector("#doors").append(
+      button("Tour", () => (this.state.stop ? this.tour.leave() : this.tour.go(1)), { "data-key": "t" }),
+      button("Present", () => this.change({ present: !this.state.present }), { "data-key": "p" }),
+    );
+    this.tour = new Tour(root.querySelector("#tour"), this);
+    addEventListener("hashchange", () => this.open());
+    addEventListener("keydown", event => this.key(event));
+    this.open();
+  }
+
+  // Shows what the address says.
+  open() {
+    const { state, damaged } = read(location.hash, VIEWS);
+    const names = damaged.join(", ");
+    this.notice(names && `This link could not be read whole (${names}): the usual is shown there.`);
+    this.pause();
+    this.show(state);
+  }
+
+  // Changes the state, what is shown, and the address.
+  change(changes) {
+    const before = this.state;
+    this.show({ ...this.state, ...rounded(changes) });
+    const entered = before.view !== this.state.view;
+    clearTimeout(this.writing); // browsers refuse an address that changes with every frame
+    this.writing = setTimeout(() => this.writeAddress(entered), entered ? 0 : 250);
+  }
+
+  writeAddress(asPage) {
+    const address = write(this.state, VIEWS);
+    if (address === location.hash) return;
+    history[asPage ? "pushState" : "replaceState"](null, "", address);
+  }
+
+  show(state) {
+    const entered = this.state?.view !== state.view;
+    this.state = state;
+    document.body.classList.toggle("present", state.present);
+    if (entered) this.enter(VIEWS[state.view]);
+    this.shown.show(state);
+    this.tour.show(state);
+  }
+
+  enter(view) {
+    this.shown?.leave?.();
+    this.root.querySelector("h2").textContent = view.question;
+    this.root.querySelector("#look").textContent = view.look;
+    for (const [name, tab] of this.tabs) tab.toggleAttribute("aria-current", VIEWS[name] === view);
+    this.stage = make("div", { className: `view ${this.state.view}` });
+    this.root.querySelector("#view").replaceChildren(this.stage);
+    this.shown = view.mount(this.stage, this);
+    this.showPlaying();
+  }
+
+  // For those who cannot see the pictures: a sentence, read when it has stood for a moment.
+  say(text) {
+    clearTimeout(this.saying);
+    this.saying = setTimeout(() => (this.live.textContent = text), 400);
+  }
+
+  // One line below the question, for everybody.
+  notice(text) {
+    this.root.querySelector("#notice").textContent = text;
+  }
+
+  play() {
+    this.player.start(this.state.alpha);
+  }
+
+  pause() {
+    this.player.stop();
+  }
+
+  showPlaying() {
+    for (const element of this.root.querySelectorAll(".play")) {
+      element.firstChild.textContent = this.player.running ? "Pause" : "Play";
+    }
+  }
+
+  // A control's key is written on it: a click and the key do the same.
+  key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const typing = event.target.closest?.("select, input:not([type=range], [type=checkbox])");
+    const onControl = event.target.closest?.("button, a, select, input, [tabindex]");
+    if (typing) return;
+    const main = this.stage.querySelector("input.main");
+    const arrow = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (arrow && main && (!onControl || event.target === main)) {
+      main.valueAsNumber += arrow * (event.shiftKey ? 5 : 1) * Math.max(main.step, (main.max - main.min) / 50);
+      main.dispatchEvent(new Event("input", { bubbles: true }));
+    } else if (event.key === " " && onControl && !event.target.matches("input[type=range]")) {
+      return; // the control's own
+    } else if (VIEWS[Object.keys(VIEWS)[event.key - 1]]) {
+      this.change({ view: Object.keys(VIEWS)[event.key - 1] });
+    } else {
+      const named = [...this.root.querySelectorAll("[data-key]")].find(each => each.dataset.key === event.key);
+      if (!named) return;
+      named.click();
+    }
+    event.preventDefault();
+  }
+}
+
+// Called by the page once its script has run. packed: the networks, as packing.py has packed them.
+export function start(packed, workerSource) {
+  const worker = new Worker(URL.createObjectURL(new Blob([workerSource], { type: "text/javascript" })));
+  const engine = new Engine(worker);
+  worker.postMessage(packed);
+  return engine.ready.then(() => {
+    document.getElementById("still").hidden = true;
+    const app = new App(document.body, engine);
+    window.iadb = interface_(engine, () => app.pause());
+    const opened = location.hash;
+    if (!opened && !calm()) { // move once by itself, then invite
+      app.play();
+      document.body.classList.add("inviting");
+      for (const event of ["pointerdown", "keydown"]) {
+        addEventListener(event, () => document.body.classList.remove("inviting"), { once: true });
+      }
+    }
+    return app;
+  });
+}
