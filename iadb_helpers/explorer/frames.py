@@ -1,19 +1,20 @@
 """What an α slider shows: every picture that belongs to each α, computed ahead and without any front end."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from iadb_helpers.blending import blend, deblend
-from iadb_helpers.checks import check_seed, checked_alpha
+from iadb_helpers.checks import check_choice, check_seed, checked_alpha
 from iadb_helpers.data import SIZE, check_images
-from iadb_helpers.explorer.captions import caption_of_a_blend, caption_of_a_jump, caption_on_the_path
-from iadb_helpers.sampling import sample
+from iadb_helpers.explorer.captions import caption_of_a_blend, caption_of_a_jump, caption_on_the_path, phase
+from iadb_helpers.sampling import SCHEDULES, sample
 from iadb_helpers.tangent import Tangent, evaluator
 
 MAX_DIGITS = 64  # that a slider shows at once
-MAX_FRAMES = 33  # moments along a trajectory: α in steps of 1/32 for every T that 32 divides
+MAX_FRAMES = 33  # moments along a trajectory
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Frames:
         x0_hat, x1_hat: the deblended pair at each state; the true pair for ``"blend"``.
         tangent: D at each state; x₁ − x₀ for ``"blend"``.
         words: a sentence a moment on what there is to see, [F].
+        phases: which of ``captions.PHASES`` each moment belongs to, [F]; none but for ``"deblend"``.
     """
 
     kind: str
@@ -36,6 +38,7 @@ class Frames:
     x1_hat: Tensor
     tangent: Tensor
     words: list[str]
+    phases: tuple[str, ...] = ()
 
     @property
     def speeds(self) -> Tensor:
@@ -60,31 +63,65 @@ def draw_noise(digits: int, seed: int) -> Tensor:
     return torch.randn(MAX_DIGITS, 1, SIZE, SIZE, generator=torch.Generator().manual_seed(seed))[:digits]
 
 
-def deblending_frames(model: Tangent, x0: Tensor, steps: int = 128) -> Frames:
-    """The network's own path from noise: the states of ``sample`` (Euler's steps), and what it has in mind at each.
+def deblending_frames(
+    model: Tangent,
+    x0: Tensor,
+    steps: int = 128,
+    *,
+    method: str = "euler",
+    schedule: str = "uniform",
+    progress: Callable[[int, int], None] = lambda done, of: None,
+) -> Frames:
+    """The network's own path from noise: the states of ``sample``, and what it has in mind at each.
 
-    Of more than 32 steps, 33 moments are kept, evenly spaced, the noise and the result among them.
+    Of more than 32 steps at most 33 moments are kept, half of them below α = ¼, the noise and the result among them.
 
     Args:
         model: D, called as ``model(x, alpha)``.
         x0: noise, float [N, 1, 32, 32], on the model's device.
         steps: T, from 1 up.
+        method: ``"euler"`` or ``"ab2"``: those that evaluate D once a step, at the state.
+        schedule: as in ``sample``.
+        progress: called after each evaluation, with how many are done and how many there will be.
 
     Raises:
         ValueError: as ``sample``, or for images of another shape.
     """
     check_images("x0", x0)
-    states = sample(model, x0, steps, trajectory=True)
-    kept = torch.linspace(0, steps, min(steps + 1, MAX_FRAMES)).round().long()
-    alphas = kept / steps
-    looks = [_look(model, states[t], alpha) for t, alpha in zip(kept.tolist(), alphas.tolist(), strict=True)]
-    x_alpha, x0_hat, x1_hat, tangent = (torch.stack(parts).cpu() for parts in zip(*looks, strict=True))
-    travelled = torch.cat([torch.zeros(1), _lengths(x1_hat).cumsum(dim=0)])
-    words = [
-        caption_on_the_path(alpha, share)
-        for alpha, share in zip(alphas.tolist(), (travelled / travelled[-1]).tolist(), strict=True)
-    ]
-    return Frames("deblend", alphas, x_alpha, x0_hat, x1_hat, tangent, words)
+    check_choice("method", method, ("euler", "ab2"))
+    tangent, tangents = evaluator(model), []
+
+    def watched(x: Tensor, alpha: Tensor | float) -> Tensor:
+        tangents.append(tangent(x, alpha))
+        progress(len(tangents), steps + 1)
+        return tangents[-1]
+
+    states = sample(watched, x0, steps, trajectory=True, method=method, schedule=schedule)
+    with torch.no_grad():
+        watched(states[-1], 1.0)  # what is in mind at the end, for which no step asked
+    alphas = torch.tensor([SCHEDULES[schedule](t / steps) for t in range(steps + 1)])
+    kept = _spread(alphas) if steps >= MAX_FRAMES else list(range(steps + 1))
+    looks = [(states[t], *deblend(states[t], tangents[t], alphas[t].item()), tangents[t]) for t in kept]
+    x_alpha, x0_hat, x1_hat, d = (torch.stack(parts).cpu() for parts in zip(*looks, strict=True))
+    words, phases = _told(alphas[kept], x1_hat)
+    return Frames("deblend", alphas[kept], x_alpha, x0_hat, x1_hat, d, words, phases)
+
+
+def _spread(alphas: Tensor) -> list[int]:
+    """The moments nearest to 33 of the early schedule: early on is where the digit is decided, and so worth seeing."""
+    wanted = torch.linspace(0, 1, MAX_FRAMES).square()
+    return sorted({int((alphas - alpha).abs().argmin()) for alpha in wanted})
+
+
+def _told(alphas: Tensor, x1_hat: Tensor) -> tuple[list[str], tuple[str, ...]]:
+    """A sentence and a phase for each moment of a path."""
+    lengths = _lengths(x1_hat)
+    travelled = torch.cat([torch.zeros(1), lengths.cumsum(dim=0)])
+    phases = tuple(phase(share) for share in (travelled / travelled[-1].clamp_min(1e-9)).tolist())
+    speeds = lengths / alphas.diff()
+    last_fast = int((speeds >= speeds.max() / 2).nonzero().max())
+    words = [caption_on_the_path(a, phases[i], i <= last_fast) for i, a in enumerate(alphas.tolist())]
+    return words, phases
 
 
 def blending_frames(x0: Tensor, x1: Tensor) -> Frames:

@@ -1,4 +1,4 @@
-"""A real browser with the network blocked, and a JupyterLab of its own. Run by ``make test-browser``."""
+"""A real browser with the network blocked, and a Jupyter server of its own. Run by ``make test-browser``."""
 
 import os
 import secrets
@@ -13,27 +13,28 @@ import nbformat
 import pytest
 from playwright.sync_api import sync_playwright
 
+from iadb_helpers.explorer.__main__ import main
 from iadb_helpers.machine import ROOT
+from tools import browsers
 
 STATIC = """import torch
 from iadb_helpers.explorer import blending_frames, scrubber
 x0, x1 = torch.randn(2, 4, 1, 32, 32, generator=torch.Generator().manual_seed(0))
 scrubber(blending_frames(x0, x1))"""
+LIVE = "from iadb_helpers.explorer import AlphaExplorer\nAlphaExplorer(digits=4)"
+BUSY = "import pathlib, time\nwhile not pathlib.Path('go').exists(): time.sleep(0.1)"
 PREDICTIONS = [
     "from iadb_helpers.exercises import predict, recall",
     'predict("99.start", "Where does the loss start?")',
     'predict("99.floor", "Which floor is larger?", ["at α = 0", "at α = 1"])',
     'recall("99.start"); recall("99.floor")',
 ]
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 @pytest.fixture(scope="session")
 def chromium():
-    if not CHROMIUM:
-        pytest.fail("no Chromium found: apt-get install chromium, or set CHROMIUM to its path")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=browsers.chromium(), args=["--no-sandbox"])
         yield browser
         browser.close()
 
@@ -43,16 +44,17 @@ def visit(chromium):
     """A function that opens a file with the network blocked, and fails the test on any error of the page."""
     contexts, errors = [], []
 
-    def opened(path, width=1280, height=800, scripts=True):
+    def opened(path, width=1280, height=800, scripts=True, hash_="", before="", **more):
         context = chromium.new_context(
-            viewport={"width": width, "height": height}, java_script_enabled=scripts, offline=True
+            viewport={"width": width, "height": height}, java_script_enabled=scripts, offline=True, **more
         )
         contexts.append(context)
+        context.add_init_script(before)
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda message: message.type == "error" and errors.append(message.text))
         page.on("request", lambda request: request.url.startswith("http") and errors.append(f"asks {request.url}"))
-        page.goto(path.as_uri())
+        page.goto(path.as_uri() + hash_)
         return page
 
     yield opened
@@ -62,19 +64,34 @@ def visit(chromium):
 
 
 @pytest.fixture(scope="session")
+def playground_file(tmp_path_factory):
+    """What ``python -m iadb_helpers.explorer page`` writes."""
+    out = tmp_path_factory.mktemp("playground") / "out.html"
+    assert main(["page", str(out)]) == 0
+    return out
+
+
+@pytest.fixture(scope="session")
 def lab(tmp_path_factory):
-    """The address and token of a JupyterLab that serves a copy of lesson 06, one with the static form alone, and one
-    with predictions.
+    """The address and token of a server for JupyterLab and Notebook 7, which has never run a notebook before.
+
+    It serves a copy of lesson 06, and small notebooks: the explorer, alone and before a cell that is long or ends the
+    kernel, the static form, and predictions.
     """
     folder = tmp_path_factory.mktemp("lab")
     shutil.copy(ROOT / "notebooks" / "06_alpha_explorer.ipynb", folder)
-    static = nbformat.v4.new_notebook(
-        cells=[nbformat.v4.new_code_cell(STATIC), nbformat.v4.new_markdown_cell("The cell below.")],
-        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
-    )
-    nbformat.write(static, folder / "static.ipynb")
-    static.cells = [nbformat.v4.new_code_cell(source) for source in PREDICTIONS]
-    nbformat.write(static, folder / "predictions.ipynb")
+    for name, cells in {
+        "live": [LIVE],
+        "busy": [LIVE, BUSY],
+        "crash": [LIVE, "import os, time; time.sleep(1); os._exit(1)"],
+        "static": [STATIC],
+        "predictions": PREDICTIONS,
+    }.items():
+        notebook = nbformat.v4.new_notebook(
+            cells=[*map(nbformat.v4.new_code_cell, cells), nbformat.v4.new_markdown_cell("The cell below.")],
+            metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
+        )
+        nbformat.write(notebook, folder / f"{name}.ipynb")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -84,7 +101,10 @@ def lab(tmp_path_factory):
             sys.executable, "-m", "jupyterlab", "--allow-root", "--no-browser", f"--port={port}",
             f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={folder}", "--LabApp.news_url=",
         ],
-        stdout=log, stderr=log, env={**os.environ, "JUPYTER_CONFIG_DIR": str(folder / "config")},
+        stdout=log, stderr=log, env={
+            **os.environ, "JUPYTER_CONFIG_DIR": str(folder / "config"),
+            "JUPYTER_DATA_DIR": str(folder / "data"),  # else it might trust what has run on this machine before
+        },
     )  # fmt: skip
     address = f"http://127.0.0.1:{port}"
     try:

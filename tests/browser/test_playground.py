@@ -1,0 +1,261 @@
+"""The playground as a page: what is true of all of it, and its first view. Each other view has a file of its own."""
+
+import re
+
+import pytest
+import torch
+
+from iadb_helpers import load_pretrained, sample, to_display
+from iadb_helpers.guidance import guided, load_gaussian
+from tests.browser.playground_page import PAINTED, PIXELS, SIZES, alpha, halved, noise, serious, settled
+from tools.browsers import in_firefox
+
+VIEWS = ("scrub", "steps", "draw", "touch", "wrong", "shapes")
+
+
+def test_it_opens_at_noise_and_moves_once_by_itself_to_the_digit(visit, playground_file):
+    page = visit(playground_file)
+    page.wait_for_function(PAINTED)
+    seen = [alpha(page)]
+    while seen[-1] < 1 and len(seen) < 100:
+        page.wait_for_timeout(200)
+        seen.append(alpha(page))
+    assert seen[0] < 0.1 and seen == sorted(seen) and seen[-1] == 1
+    assert sum(value < 0.25 for value in seen) > 0.35 * len(seen)  # where it is decided gets about half of the time
+    page.wait_for_timeout(500)
+    assert alpha(page) == 1 and page.get_by_role("button", name="Play").count() == 1
+
+
+@pytest.mark.parametrize("quiet", [{"hash_": "#view=scrub&alpha=0.1"}, {"reduced_motion": "reduce"}])
+def test_a_link_and_who_wants_no_motion_are_left_where_they_are(visit, playground_file, quiet):
+    page = visit(playground_file, **quiet)
+    settled(page)
+    page.wait_for_timeout(600)
+    assert alpha(page) == (0.1 if "hash_" in quiet else 0)
+
+
+def test_both_ends_are_the_noise_and_pytorchs_digit_to_a_grey_level(visit, playground_file):
+    page = visit(playground_file, hash_="#view=scrub&seed=186&alpha=0")
+    x0 = noise(186, 1)
+    tangent = guided(halved(load_pretrained("cpu")), halved(load_gaussian("cpu")), precision="float32")
+    x1 = sample(tangent, x0, 16, method="ab2", schedule="early")
+    for x in (x0, x1):
+        settled(page)
+        expected = (to_display(x) * 255).flatten()
+        assert (torch.tensor(page.evaluate(PIXELS, 0)) - expected).abs().max() <= 1.01
+        page.keyboard.press("End")
+        page.locator("input.main").press("End")
+
+
+MANY_STEPS = """(async () => {
+  const x0 = await iadb.noise(3, 2);
+  return [...x0, ...await iadb.sample(x0, { steps: 128 })];
+})()"""
+
+
+@pytest.mark.parametrize("browser", ["chromium", "firefox"])
+def test_many_steps_from_a_seed_end_where_pytorch_ends(visit, playground_file, browser):
+    if browser == "chromium":
+        page = visit(playground_file, hash_="#view=scrub&alpha=0")
+        page.wait_for_function("window.iadb")
+        told = page.evaluate(MANY_STEPS)
+    else:
+        steps = [["goto", playground_file.as_uri()], ["wait", "window.iadb"], ["evaluate", MANY_STEPS]]
+        told = in_firefox(steps)[-1]
+    x0, x1 = torch.tensor(told).reshape(2, 2, 1, 32, 32)
+    assert torch.equal(x0, noise(3, 2))
+    expected = sample(halved(load_pretrained("cpu")), x0, 128, precision="float32")
+    assert (to_display(x1) - to_display(expected)).abs().max() <= 1 / 255
+
+
+def test_in_firefox_every_view_opens_and_the_slider_moves(playground_file, tmp_path):
+    uri = playground_file.as_uri()
+    steps = [["size", 1280, 800], ["goto", uri + "#view=scrub&alpha=0.1"], ["wait", PAINTED], ["press", "ArrowRight"]]
+    steps += [["evaluate", "document.querySelector('output').textContent"]]
+    for key, view in enumerate(VIEWS, start=1):
+        steps += [["press", str(key)], ["wait", f"document.querySelector('.view.{view}')"]]
+        steps += [["wait", "new Promise(resolve => setTimeout(() => resolve(true), 800))"]]
+        steps += [["evaluate", "[document.documentElement.scrollWidth, document.documentElement.scrollHeight]"]]
+    told = [result for (what, *_), result in zip(steps, in_firefox(steps), strict=True) if what == "evaluate"]
+    assert told[0] == "α = 0.11" and told[1:] == [[1280, 800]] * 6
+
+
+def test_the_slider_follows_hand_and_keys(visit, playground_file):
+    page = visit(playground_file, hash_="#view=scrub&alpha=0")
+    settled(page)
+    noise_ = page.evaluate(PIXELS, 0)
+    box = page.locator("input.main").bounding_box()
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + 12, middle)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 2, middle, steps=10)
+    page.mouse.up()
+    assert 0.23 < alpha(page) < 0.27  # half of the slider is α below ¼
+    settled(page)
+    assert page.evaluate(PIXELS, 0) != noise_
+    page.locator("h2").click()
+    before = alpha(page)
+    page.keyboard.press("Shift+ArrowRight")
+    assert alpha(page) > before + 0.08
+    page.keyboard.press("Space")
+    page.wait_for_timeout(500)
+    page.keyboard.press("Space")
+    held = alpha(page)
+    page.wait_for_timeout(300)
+    assert held > before + 0.09 and alpha(page) == held
+
+
+def test_a_touch_moves_the_slider(visit, playground_file):
+    page = visit(playground_file, 390, 844, hash_="#view=scrub&alpha=0", has_touch=True)
+    settled(page)
+    box = page.locator("input.main").bounding_box()
+    page.touchscreen.tap(box["x"] + 0.7 * box["width"], box["y"] + box["height"] / 2)
+    assert 0.4 < alpha(page) < 0.6
+
+
+def test_another_noise_another_of_sixteen_and_the_machinery(visit, playground_file):
+    page = visit(playground_file, hash_="#view=scrub&alpha=1")
+    settled(page)
+    first = page.evaluate(PIXELS, 0)
+    page.get_by_role("button", name="digit 5 of 16").click()
+    settled(page)
+    fifth = page.evaluate(PIXELS, 0)
+    page.keyboard.press("n")
+    settled(page)
+    assert len({tuple(first), tuple(fifth), tuple(page.evaluate(PIXELS, 0))}) == 3
+    assert not page.get_by_text("the noise in mind").is_visible()
+    page.get_by_label("show the machinery").check()
+    assert page.get_by_text("the noise in mind").is_visible() and page.get_by_text("orange adds ink").is_visible()
+    page.get_by_label("method").select_option(label="Euler")
+    page.get_by_label("T", exact=True).select_option("4")
+    page.wait_for_timeout(400)
+    assert "method=euler" in page.url and "T=4" in page.url and "machinery=1" in page.url
+
+
+def test_a_link_brings_the_same_moment_back(visit, playground_file):
+    page = visit(playground_file, hash_="#view=scrub&alpha=0.05")
+    settled(page)
+    page.keyboard.press("n")
+    page.get_by_role("button", name="digit 3 of 16").click()
+    page.locator("h2").click()
+    for _ in range(7):
+        page.keyboard.press("ArrowRight")
+    settled(page)
+    page.wait_for_timeout(400)
+    again = visit(playground_file, hash_=page.url[page.url.index("#") :])
+    settled(again)
+    assert alpha(again) == alpha(page) != 0.05
+    assert [again.evaluate(PIXELS, i) for i in range(4)] == [page.evaluate(PIXELS, i) for i in range(4)]
+
+
+def test_going_back_leads_to_the_view_before(visit, playground_file):
+    page = visit(playground_file, hash_="#view=scrub&alpha=0.3")
+    settled(page)
+    page.keyboard.press("6")
+    page.wait_for_selector(".view.shapes")
+    page.wait_for_timeout(100)
+    page.go_back()
+    page.wait_for_selector(".view.scrub")
+    assert alpha(page) == 0.3
+
+
+@pytest.mark.parametrize("part", ["alpha=abc", "view=<img src=x onerror=alert(1)>", "constructor=1"])
+def test_a_damaged_link_shows_the_usual_and_says_so(visit, playground_file, part):
+    page = visit(playground_file, hash_=f"#seed=186&{part}")
+    page.wait_for_selector("#notice:not(:empty)")
+    assert page.locator("#notice").inner_text().startswith("This link could not be read whole")
+    assert part.split("=")[0] in page.locator("#notice").inner_text()
+    assert page.locator("#notice img").count() == 0
+    settled(page)
+
+
+def test_the_sentence_belongs_to_the_band_that_the_slider_stands_in(visit, playground_file):
+    page = visit(playground_file, hash_="#view=scrub&alpha=0")
+    settled(page)
+    assert page.locator(".words").inner_text().startswith("Pure noise")
+    for band in ("undecided", "deciding", "cleaning up"):
+        label = page.locator(".bands span", has_text=band)
+        box = label.bounding_box()
+        page.mouse.click(box["x"] + box["width"] / 2, page.locator("input.main").bounding_box()["y"] + 18)
+        page.wait_for_timeout(100)
+        assert page.locator(".words").inner_text().lower().startswith(band)
+
+
+def test_the_curve_ends_under_the_thumb(visit, playground_file):
+    page = visit(playground_file, hash_="#view=scrub&alpha=0")
+    settled(page)
+    curve, slider = page.locator(".track svg").bounding_box(), page.locator("input.main").bounding_box()
+    thumb = 24
+    assert abs(curve["x"] - (slider["x"] + thumb / 2)) < 1
+    assert abs(curve["x"] + curve["width"] - (slider["x"] + slider["width"] - thumb / 2)) < 1
+
+
+def test_test_yourself_covers_the_answer_until_you_say_so(visit, playground_file):
+    page = visit(playground_file, hash_="#view=scrub&alpha=0.5")
+    settled(page)
+    covered = page.locator(".scrub figure:nth-child(2) canvas")
+    page.keyboard.press("g")
+    page.wait_for_timeout(1500)
+    assert not covered.is_visible() and page.get_by_role("button", name="Pause").count() == 1
+    page.get_by_role("button", name="I can read it").click()
+    assert covered.is_visible()
+    you, network = map(float, re.findall(r"(\d\.\d+)", page.locator(".guess").inner_text()))
+    assert you == alpha(page) and 0 < you < 1 and 0 <= network <= 1
+
+
+def test_calls_of_the_interface_stop_what_moves_and_none_is_dropped(visit, playground_file):
+    page = visit(playground_file)
+    page.wait_for_function("window.iadb")
+    lengths = page.evaluate(
+        """async () => {
+          const x = await iadb.noise(1, 1), slider = document.querySelector("input.main");
+          const calls = [1, 2, 3, 4].map(i => iadb.evaluate(x, i / 10));
+          for (let i = 0; i < 50; i++) { slider.value = i / 50; slider.dispatchEvent(new Event("input")); }
+          return (await Promise.all(calls)).map(d => d.length);
+        }"""
+    )
+    assert lengths == [1024] * 4
+    held = alpha(page)
+    page.wait_for_timeout(400)
+    assert alpha(page) == held
+
+
+def test_for_a_projector_the_type_is_large_and_keys_suffice(visit, playground_file):
+    page = visit(playground_file, 1280, 720, hash_="#present")
+    settled(page)
+    assert page.locator("button:visible").count() == 0
+    assert page.locator(".words").evaluate("p => parseFloat(getComputedStyle(p).fontSize)") >= 20
+    page.locator("input.main").evaluate("slider => slider.blur()")
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    assert alpha(page) > 0
+    page.keyboard.press("p")
+    assert page.get_by_role("button", name="Play").is_visible()
+
+
+def test_without_simd_it_says_so_and_shows_the_still(visit, playground_file):
+    page = visit(playground_file, before="WebAssembly.validate = () => false")
+    assert "no WebAssembly SIMD" in page.locator("#failed").inner_text()
+    assert page.locator("#still img").evaluate("image => image.naturalWidth") > 500
+    assert page.locator("input, button").count() == 0
+
+
+def test_without_scripts_it_says_so_and_shows_the_still(visit, playground_file):
+    page = visit(playground_file, scripts=False)
+    assert page.get_by_text("Scripts are off").is_visible()
+    assert page.locator("#still img").is_visible() and page.locator("input, button").count() == 0
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("machinery", [0, 1])
+def test_scrub_fits_and_has_no_serious_accessibility_finding(visit, playground_file, scheme, machinery):
+    for width, height in SIZES:
+        page = visit(
+            playground_file, width, height, hash_=f"#view=scrub&alpha=0.1&machinery={machinery}", color_scheme=scheme
+        )
+        settled(page)
+        scroll = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.scrollHeight]")
+        assert scroll == [width, height]
+        assert serious(page) == []
+        if width == 1280 and not machinery:
+            assert page.locator("canvas.picture").first.bounding_box()["width"] >= 300
