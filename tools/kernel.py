@@ -7,7 +7,7 @@ from pathlib import Path
 from iadb_helpers.explorer.page import PLAYGROUND
 
 SOURCE, KERNEL = PLAYGROUND / "kernel.c", PLAYGROUND / "kernel.wasm"
-EXPORTS = ("conv", "conv_transposed", "__heap_base")  # from there on memory is free
+EXPORTS = ("conv", "conv_transposed", "conv_winograd", "__heap_base")  # from there on memory is free
 
 
 def compile_kernel(out: Path) -> None:

@@ -34,11 +34,12 @@ export function bytes(base64) {
 // The kernel with its memory, in which each layer has its weights and a picture for what it returns.
 class Layers {
   constructor(module, values) {
-    this.memory = new WebAssembly.Memory({ initial: 96 }); // pages of 64 kB
+    this.memory = new WebAssembly.Memory({ initial: 112 }); // pages of 64 kB
     this.kernel = new WebAssembly.Instance(module, { env: { memory: this.memory } }).exports;
     this.free = this.kernel.__heap_base.value;
     this.values = values;
     this.read = 0;
+    this.shared = this.room(8 * SIDE * (64 + 64)); // for conv_winograd
   }
 
   next(length) {
@@ -56,22 +57,40 @@ class Layers {
     return { side, channels, values: this.room((side + 2) ** 2 * channels) };
   }
 
+  // Values in the kernel's memory.
+  kept(values) {
+    const room = this.room(values.length);
+    room.set(values);
+    return room;
+  }
+
   // A layer: a function of a picture x, and one of the result's shape to be added to it, that returns its own picture.
   conv(side, into, out, { stride = 1, transposed = false } = {}) {
-    const [weights, bias] = [9 * into * out, out].map(length => {
-      const room = this.room(length);
-      room.set(this.next(length));
-      return room;
-    });
+    const fast = stride === 1 && !transposed && into % 4 === 0; // the first layers have one or two channels only
+    const read = this.next(9 * into * out);
+    const weights = this.kept(fast ? forWinograd(read, into * out) : read), bias = this.kept(this.next(out));
     const y = this.picture(side, out);
     return (x, skip = null) => {
       const places = [x.values, y.values, weights, bias].map(view => view.byteOffset);
       places.push(skip ? skip.values.byteOffset : 0, side, into, out);
       if (transposed) this.kernel.conv_transposed(...places);
+      else if (fast) this.kernel.conv_winograd(...places, this.shared.byteOffset);
       else this.kernel.conv(...places, stride);
       return y;
     };
   }
+}
+
+// Weights [3][3][n] as conv_winograd takes them, [4][4][n]: rows, then columns, from three to four.
+function forWinograd(weights, n) {
+  const half = (a, b, c, sign) => a.map((value, i) => (value + sign * b[i] + c[i]) / 2);
+  const four = (a, b, c) => [a, half(a, b, c, 1), half(a, b, c, -1), c];
+  const three = row => [0, 1, 2].map(column => weights.subarray(n * (3 * row + column), n * (3 * row + column + 1)));
+  const rows = [0, 1, 2].map(row => four(...three(row))), transformed = new Float32Array(16 * n);
+  for (let column = 0; column < 4; column++) {
+    four(...rows.map(row => row[column])).forEach((values, row) => transformed.set(values, n * (4 * row + column)));
+  }
+  return transformed;
 }
 
 // Where a picture's pixels begin among its values, row by row, its border left out.
