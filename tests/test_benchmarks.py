@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from iadb_helpers.batches import gaussian_noise
 from iadb_helpers.data import to_display, to_model_range
 from iadb_helpers.evaluation import classify, measured
 from iadb_helpers.evaluation.measured import by_machine
+from iadb_helpers.explorer.page import PLAYGROUND
 from iadb_helpers.guidance import load_gaussian
 from iadb_helpers.machine.device import describe_machine
 from iadb_helpers.machine.files import ROOT
@@ -377,3 +379,13 @@ def test_the_stored_results_have_what_the_notebooks_read(results):
 def test_a_section_is_asked_for_more_only_where_it_knows_the_word(module):
     text = Path(every.__file__).with_name(f"{module}.py").read_text(encoding="utf-8")
     assert ('"--full"' in text) == (module in every.TAKES_FULL)
+
+
+def test_what_the_playground_says_of_touches_was_measured(results):
+    (measured,) = results["touch"].values()
+    counts = list(measured["led to another class"].values())
+    source = (PLAYGROUND / "views" / "touch.js").read_text(encoding="utf-8")
+    assert re.search(r"OTHER_CLASS = \[(.*)\]", source)[1] == ", ".join(map(str, counts))
+    assert f"times in {measured['tries']}." in source
+    tour = (PLAYGROUND / "tour.js").read_text(encoding="utf-8")
+    assert f"In {counts[0]} of {measured['tries']} tries it became another." in tour

@@ -43,7 +43,7 @@ const TOUR_STOPS = [
     right: 1,
     before: { view: "touch", seed: 186, which: 0, touched: "", brush: "a", walking: false },
     after: { touched: "PPa" },
-    seen: "Mostly the same digit, but more than a pixel of it has changed. In 31 of 180 tries it became another.",
+    seen: "Mostly the same digit, but more than a pixel of it has changed. In 109 of 600 tries it became another.",
     talk: "Can you find the pixel that turns this 2 into something else? Larger brushes make it easy: why?",
   },
   {

@@ -13,9 +13,9 @@ const BRUSH_SIZES = [1, 3, 7], BRUSH_CHANGES = ["+3", "−3", "new noise"], BRUS
 const PLACES = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdef";
 const FRESH = 2147483648; // the seed of what "new noise" puts first
 
-// How often each brush led to another class, of 180 times: 30 noise samples (seeds 1 and 2, guided, T = 16,
-// Adams–Bashforth, early steps), six places each among the middle 20 × 20 pixels.
-const OTHER_CLASS = [31, 28, 12, 88, 77, 32, 129, 120, 76];
+// How often each brush led to another class, of 600 times: 100 noise samples, six places each among the middle 20 × 20
+// pixels (benchmarks/touch.py).
+const OTHER_CLASS = [109, 66, 34, 310, 235, 113, 440, 384, 246];
 
 const brushOf = letter => [BRUSH_SIZES[Math.floor(BRUSHES.indexOf(letter) / 3)], BRUSHES.indexOf(letter) % 3];
 const touchesOf = text => text.match(/.../g) ?? [];
@@ -162,8 +162,8 @@ export const touch = {
       walking.hidden = !state.walking;
       x0.paint(touchedNoise(start, state.touched).x, state.touched ? "touched" : "untouched");
       if (state.walking) onArc.paint(alongArc(start, x0Of({ ...state, ...nextNoise(state) }), state.walk));
-      tried.textContent = `Tried for 30 noise samples at six places each: ${BRUSH_CHANGES[change]} on ${size} × ` +
-        `${size} pixels led to another class ${OTHER_CLASS[BRUSHES.indexOf(state.brush)]} times in 180.`;
+      tried.textContent = `Tried for 100 noise samples at six places each: ${BRUSH_CHANGES[change]} on ${size} × ` +
+        `${size} pixels led to another class ${OTHER_CLASS[BRUSHES.indexOf(state.brush)]} times in 600.`;
       follow(state);
     }
 
