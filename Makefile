@@ -7,7 +7,7 @@ OLDEST := .venv-oldest
 # Small tests want one thread a process: threads would wait for each other at every step.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q
 
-.PHONY: tutorial check test test-browser test-oldest notebooks student benchmark figures lab environment
+.PHONY: tutorial check test test-browser test-oldest notebooks student playground benchmark figures lab environment
 
 # Real digits in, a trained network, generated digits and the pages of all notebooks out, under results/.
 tutorial: environment
@@ -26,9 +26,11 @@ test: check
 	$(PYTEST) -n 2 --dist loadfile -m slow --nbval --nbval-cell-timeout=300 --ignore=tests/browser \
 		--ignore=notebooks/student tests notebooks
 
-# The α explorer in a real browser: JupyterLab, a rendered notebook, a page of its own. Chromium must be installed.
+# What runs in a browser: the playground in Chromium and Firefox, which must be installed, and the α explorer in
+# JupyterLab, Notebook 7 and a rendered notebook. Compiles the playground's kernel, too.
 test-browser: environment
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-browser.txt
+	$(BIN)/python -m tools.browsers
 	OMP_NUM_THREADS=2 $(BIN)/python -m pytest -q tests/browser
 
 # The fast tests with the oldest versions that pyproject.toml admits, in an environment of their own.
@@ -47,6 +49,10 @@ notebooks: $(TEACHING)
 # Writes notebooks/student/: the lessons with blanks where the reader writes. Generated, never edited.
 student: $(TEACHING)
 	$(BIN)/python -m tools.student
+
+# Writes docs/playground.html, the network that ships as a page for whoever installs nothing.
+playground: environment
+	$(BIN)/python -m iadb_helpers.explorer page docs/playground.html
 
 # Speed and quality on this machine into benchmarks/results.json: minutes, or an hour with FULL=--full. What is stored for
 # this machine is not measured again, or all of it with FULL=--again.

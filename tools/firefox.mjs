@@ -14,17 +14,18 @@ try {
   page.on("request", request => /^http/.test(request.url()) && errors.push(`asks ${request.url()}`));
   const doing = {
     goto: address => page.goto(address),
+    reload: () => page.reload(),
     size: (width, height) => page.setViewport({ width, height }),
     evaluate: code => page.evaluate(code),
     wait: condition => page.waitForFunction(condition, { timeout: 30000 }),
     press: key => page.keyboard.press(key),
+    click: selector => page.click(selector),
     drag: async (from, to) => {
       await page.mouse.move(...from);
       await page.mouse.down();
       await page.mouse.move(...to, { steps: 8 });
       await page.mouse.up();
     },
-    screenshot: path => page.screenshot({ path }),
   };
   for (const [what, ...values] of steps) {
     const result = await doing[what](...values);

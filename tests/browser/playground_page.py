@@ -26,17 +26,9 @@ def halved(module):
     return module.half().float()
 
 
-def settled(page: Page, seconds: float = 10) -> None:
-    """Wait until the large pictures have stood still for a moment."""
-    page.wait_for_function(PAINTED, timeout=1000 * seconds)
-    before = None
-    for _ in range(50):
-        page.wait_for_timeout(150)
-        now = [page.evaluate(PIXELS, i) for i in (0, 1)]
-        if now == before and any(now[0]):
-            return
-        before = now
-    raise AssertionError("the pictures never stood still")
+def settled(page: Page) -> None:
+    """Wait until what the view shows belongs to its state."""
+    page.wait_for_selector(".view[aria-busy=false]", timeout=20_000)
 
 
 def alpha(page: Page) -> float:

@@ -24,6 +24,8 @@ def test_it_opens_at_noise_and_moves_once_by_itself_to_the_digit(visit, playgrou
     assert sum(value < 0.25 for value in seen) > 0.35 * len(seen)  # where it is decided gets about half of the time
     page.wait_for_timeout(500)
     assert alpha(page) == 1 and page.get_by_role("button", name="Play").count() == 1
+    page.wait_for_timeout(2000)
+    assert alpha(page) == 0.1  # where there is something to find
 
 
 @pytest.mark.parametrize("quiet", [{"hash_": "#view=scrub&alpha=0.1"}, {"reduced_motion": "reduce"}])
@@ -68,16 +70,41 @@ def test_many_steps_from_a_seed_end_where_pytorch_ends(visit, playground_file, b
     assert (to_display(x1) - to_display(expected)).abs().max() <= 1 / 255
 
 
-def test_in_firefox_every_view_opens_and_the_slider_moves(playground_file, tmp_path):
-    uri = playground_file.as_uri()
-    steps = [["size", 1280, 800], ["goto", uri + "#view=scrub&alpha=0.1"], ["wait", PAINTED], ["press", "ArrowRight"]]
-    steps += [["evaluate", "document.querySelector('output').textContent"]]
-    for key, view in enumerate(VIEWS, start=1):
-        steps += [["press", str(key)], ["wait", f"document.querySelector('.view.{view}')"]]
-        steps += [["wait", "new Promise(resolve => setTimeout(() => resolve(true), 800))"]]
-        steps += [["evaluate", "[document.documentElement.scrollWidth, document.documentElement.scrollHeight]"]]
+# What a visitor does in each view, and what must then be true of the page, at 1280 × 800.
+DONE = {
+    "scrub": ([["press", "ArrowRight"]], "document.querySelector('output').textContent === 'α = 0.11'"),
+    "steps": ([["press", "ArrowRight"]], "document.querySelector('.chosen').textContent.startsWith('T = 4')"),
+    "draw": ([["drag", [150, 200], [300, 420]]], "/drawing=(?!ZMXSUa)../.test(location.hash)"),
+    "touch": (
+        [["drag", [200, 350], [200, 350]]],
+        "document.querySelector('.words').textContent.startsWith('Touched: ')",
+    ),
+    "wrong": ([["click", ".presets button:nth-child(2)"]], "/made=1&told=0.1/.test(location.hash)"),
+    "shapes": ([["press", " "], ["wait", "+document.querySelector('.main').value > 0.1"]], "true"),
+}
+PICTURES = """[...document.querySelectorAll("canvas")].slice(0, 3).map(canvas =>
+  canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.reduce((sum, value) => sum + value))"""
+
+
+def test_in_firefox_each_view_is_used_and_its_link_brings_it_back(playground_file):
+    uri, rest = playground_file.as_uri(), ["wait", "new Promise(resolve => setTimeout(() => resolve(true), 1500))"]
+    steps = [["size", 1280, 800], ["goto", uri + "#view=scrub&alpha=0.1"], ["wait", PAINTED], rest]
+    for view, (acts, done) in DONE.items():
+        steps += [
+            ["press", str(VIEWS.index(view) + 1)],
+            ["wait", f"document.querySelector('.view.{view}')"],
+            rest,
+            *acts,
+            ["wait", done],
+        ]
+        steps += [["press", " "]] if view == "shapes" else []  # stops it
+        steps += [rest, ["evaluate", "[document.documentElement.scrollWidth, document.documentElement.scrollHeight]"]]
+        steps += [["evaluate", PICTURES], ["reload"], ["wait", f"document.querySelector('.view.{view}')"], rest, rest]
+        steps += [["evaluate", PICTURES]]
     told = [result for (what, *_), result in zip(steps, in_firefox(steps), strict=True) if what == "evaluate"]
-    assert told[0] == "α = 0.11" and told[1:] == [[1280, 800]] * 6
+    for view, scroll, before, after in zip(DONE, told[::3], told[1::3], told[2::3], strict=True):
+        assert scroll == [1280, 800], view
+        assert before == after, view
 
 
 def test_the_slider_follows_hand_and_keys(visit, playground_file):
@@ -123,9 +150,9 @@ def test_another_noise_another_of_sixteen_and_the_machinery(visit, playground_fi
     page.keyboard.press("n")
     settled(page)
     assert len({tuple(first), tuple(fifth), tuple(page.evaluate(PIXELS, 0))}) == 3
-    assert not page.get_by_text("the noise in mind").is_visible()
-    page.get_by_label("show the machinery").check()
-    assert page.get_by_text("the noise in mind").is_visible() and page.get_by_text("orange adds ink").is_visible()
+    assert not page.get_by_text("its guess of the noise").is_visible()
+    page.get_by_label("show x̄₀, D and settings").check()
+    assert page.get_by_text("its guess of the noise").is_visible() and page.get_by_text("orange adds ink").is_visible()
     page.get_by_label("method").select_option(label="Euler")
     page.get_by_label("T", exact=True).select_option("4")
     page.wait_for_timeout(400)
@@ -163,7 +190,7 @@ def test_going_back_leads_to_the_view_before(visit, playground_file):
 def test_a_damaged_link_shows_the_usual_and_says_so(visit, playground_file, part):
     page = visit(playground_file, hash_=f"#seed=186&{part}")
     page.wait_for_selector("#notice:not(:empty)")
-    assert page.locator("#notice").inner_text().startswith("This link could not be read whole")
+    assert page.locator("#notice").inner_text().startswith("Parts of this link were not understood")
     assert part.split("=")[0] in page.locator("#notice").inner_text()
     assert page.locator("#notice img").count() == 0
     settled(page)
@@ -201,6 +228,19 @@ def test_test_yourself_covers_the_answer_until_you_say_so(visit, playground_file
     assert covered.is_visible()
     you, network = map(float, re.findall(r"(\d\.\d+)", page.locator(".guess").inner_text()))
     assert you == alpha(page) and 0 < you < 1 and 0 <= network <= 1
+    page.keyboard.press("ArrowRight")
+    assert not page.locator(".guess").is_visible() and page.locator(".words").is_visible()  # it was said of that moment
+
+
+def test_a_test_that_nobody_ends_ends_with_the_digit(visit, playground_file):
+    page = visit(playground_file)  # which moves by itself already
+    page.wait_for_function(PAINTED)
+    page.wait_for_timeout(1500)
+    page.keyboard.press("g")
+    page.wait_for_timeout(1000)
+    assert alpha(page) < 0.1  # it began anew, and at the same pace
+    page.wait_for_function("document.querySelector('.guess').textContent.startsWith('You: α = 1.00')", timeout=20_000)
+    assert page.locator(".scrub figure:nth-child(2) canvas").is_visible()
 
 
 def test_calls_of_the_interface_stop_what_moves_and_none_is_dropped(visit, playground_file):

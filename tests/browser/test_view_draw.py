@@ -47,7 +47,7 @@ def test_it_opens_with_an_example_whose_flaws_are_repaired(opened):
     assert drawn[dot] > 200 and repaired[dot] < 30
     assert drawn[gap] < 60 and repaired[gap] > 150
     assert view.words().endswith("Classifier: still a 4.")
-    assert "draw over it" in view.page.locator(".draw figcaption").first.inner_text()
+    assert "your first stroke replaces it" in view.page.locator(".draw figcaption").first.inner_text()
     assert view.thumb(3) == repaired  # at 0.15
     assert view.page.locator(".draw .sure [role=img]").get_attribute("aria-label").startswith("the classifier sees a 4")
 

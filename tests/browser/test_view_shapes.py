@@ -90,7 +90,7 @@ def test_more_steps_bring_the_mean_to_the_target_where_random_deblending_always_
     slider = page.get_by_label("steps", exact=True)
     found, apart = {}, {}
     for T in (1, 2, 4, 8, 16, 32):
-        assert slider.get_attribute("aria-valuetext") == f"steps T = {T}"
+        assert slider.get_attribute("aria-valuetext") == f"T = {T}"
         ready(page)
         found[T] = matches(page)
         page.locator("input.main").press("ArrowLeft")

@@ -83,8 +83,8 @@ def test_each_brush_tells_what_was_tried(opened):
             view.button(change).click()
             note = view.page.inner_text(".touch .note")
             assert f"{change} on {size} pixels" in note
-            told.append(int(re.search(r"class (\d+) times in 180", note)[1]))
-    assert told == [31, 28, 12, 88, 77, 32, 129, 120, 76]
+            told.append(int(re.search(r"class (\d+) times in 600", note)[1]))
+    assert told == [109, 66, 34, 310, 235, 113, 440, 384, 246]
 
 
 def test_the_touches_stay_with_another_noise_and_a_full_link_says_so(opened):

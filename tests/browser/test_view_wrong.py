@@ -54,7 +54,7 @@ def test_the_presets(visit, playground_file):
     x, lied, honest = view.stand()
     assert mean_difference(x, lied) < 12 < 40 < mean_difference(lied, honest)
     assert "nearly x itself" in view.words()
-    assert view.captions() == ["x at its true α = 0.00", "x̄1 told α = 0.90", "x̄1 told the truth, 0.00"]
+    assert view.captions() == ["x really at α = 0.00", "x̄1 told α = 0.90", "x̄1 told the truth, 0.00"]
     view.page.get_by_role("button", name="A digit, called 0.1").click()
     x, lied, honest = view.stand()
     assert x == honest and sum(lied) > 1.2 * sum(x) and "thicker and softer" in view.words()

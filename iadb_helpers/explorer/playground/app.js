@@ -46,21 +46,22 @@ class App {
   open() {
     const { state, damaged } = read(location.hash, VIEWS);
     const names = damaged.join(", ");
-    this.notice(names && `This link could not be read whole (${names}): the usual is shown there.`);
     this.pause();
     this.show(state);
+    if (names) this.notice(`Parts of this link were not understood (${names}): defaults are shown there.`);
   }
 
   // Changes the state, what is shown, and the address.
   change(changes) {
     const before = this.state;
     this.show({ ...this.state, ...rounded(changes) });
-    const entered = before.view !== this.state.view;
-    clearTimeout(this.writing); // browsers refuse an address that changes with every frame
-    this.writing = setTimeout(() => this.writeAddress(entered), entered ? 0 : 250);
+    if (before.view !== this.state.view) this.writeAddress(true);
+    else this.writing ??= setTimeout(() => this.writeAddress(false), 250); // browsers refuse one with every frame
   }
 
   writeAddress(asPage) {
+    clearTimeout(this.writing);
+    this.writing = null;
     const address = write(this.state, VIEWS);
     if (address === location.hash) return;
     history[asPage ? "pushState" : "replaceState"](null, "", address);
@@ -79,6 +80,8 @@ class App {
     this.shown?.leave?.();
     this.root.querySelector("h2").textContent = view.question;
     this.root.querySelector("#look").textContent = view.look;
+    this.root.querySelector("#keys").textContent = `${view.keys} · 1–6 views · t tour · p leaves this mode`;
+    this.notice("");
     for (const [name, tab] of this.tabs) tab.toggleAttribute("aria-current", VIEWS[name] === view);
     this.stage = make("div", { className: `view ${this.state.view}` });
     this.root.querySelector("#view").replaceChildren(this.stage);
@@ -101,6 +104,20 @@ class App {
     this.player.start(this.state.alpha);
   }
 
+  // Moves once by itself, rests two seconds on the digit, and goes where the left picture is noise and the right one is
+  // the digit: what there is to find.
+  introduce() {
+    this.play();
+    document.body.classList.add("inviting");
+    const next = setTimeout(() => this.change({ alpha: 0.1 }), 1000 * (this.player.seconds + 2));
+    for (const event of ["pointerdown", "keydown"]) {
+      addEventListener(event, () => {
+        clearTimeout(next);
+        document.body.classList.remove("inviting");
+      }, { once: true });
+    }
+  }
+
   pause() {
     this.player.stop();
   }
@@ -116,10 +133,11 @@ class App {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const typing = event.target.closest?.("select, input:not([type=range], [type=checkbox])");
     const onControl = event.target.closest?.("button, a, select, input, [tabindex]");
-    if (typing) return;
+    const onSlider = event.target.closest?.("input[type=range], [tabindex]");
+    if (typing || this.tour.key(event)) return;
     const main = this.stage.querySelector("input.main");
     const arrow = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    if (arrow && main && (!onControl || event.target === main)) {
+    if (arrow && main && (!onSlider || event.target === main)) {
       main.valueAsNumber += arrow * (event.shiftKey ? 5 : 1) * Math.max(main.step, (main.max - main.min) / 50);
       main.dispatchEvent(new Event("input", { bubbles: true }));
     } else if (event.key === " " && onControl && !event.target.matches("input[type=range]")) {
@@ -145,13 +163,7 @@ export function start(packed, workerSource) {
     const app = new App(document.body, engine);
     window.iadb = interface_(engine, () => app.pause());
     const opened = location.hash;
-    if (!opened && !calm()) { // move once by itself, then invite
-      app.play();
-      document.body.classList.add("inviting");
-      for (const event of ["pointerdown", "keydown"]) {
-        addEventListener(event, () => document.body.classList.remove("inviting"), { once: true });
-      }
-    }
+    if (!opened && !calm()) app.introduce();
     return app;
   });
 }

@@ -5,7 +5,10 @@ import { greyscale, make } from "./pictures.js";
 
 export function button(text, act, properties = {}) {
   const element = make("button", { type: "button", ...properties }, text);
-  element.addEventListener("click", act);
+  element.addEventListener("click", event => {
+    if (event.detail) element.blur(); // pressed by hand: the keys are the page's again
+    act();
+  });
   return element;
 }
 
@@ -122,19 +125,19 @@ export const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches
 // Moves α from where it is to 1, then rests there. α below ¼ gets half of the time: there the digit is decided.
 export class Player {
   constructor(act, changed, seconds = 7) {
-    Object.assign(this, { act, changed, seconds, running: false });
+    Object.assign(this, { act, changed, seconds, running: false, turn: 0 });
   }
 
   start(alpha) {
-    const from = alpha < 1 ? Math.sqrt(alpha) : 0, began = performance.now();
+    const from = alpha < 1 ? Math.sqrt(alpha) : 0, began = performance.now(), turn = ++this.turn;
     this.running = true;
     this.changed();
     const frame = () => {
-      if (!this.running) return;
+      if (!this.running || turn !== this.turn) return; // stopped, or started anew
       const u = Math.min(1, from + (performance.now() - began) / (1000 * this.seconds));
+      if (u === 1) this.stop();
+      else requestAnimationFrame(frame);
       this.act(u ** 2); // half of the time is over at u = ½, α = ¼
-      if (u < 1) requestAnimationFrame(frame);
-      else this.stop();
     };
     requestAnimationFrame(frame);
   }
@@ -154,8 +157,8 @@ export function playButton(app) {
 
 // The slider of α. Half of it is α below ¼, where the digit is decided: its place is u = √α, as the player's time is.
 //
-// Returns {element, set(alpha), draw(points, bands)}; what is drawn lies behind the track on the slider's own axis, its
-// ends under the middle of the thumb at α = 0 and 1.
+// Returns {element, set(alpha), draw(points, bands, meaning)}; what is drawn lies behind the track on the slider's own
+// axis, its ends under the middle of the thumb at α = 0 and 1.
 export const alphaText = alpha => alpha.toFixed(alpha < 0.1 ? 3 : 2); // it is read most closely where it is small
 const TICKS = [0, 0.05, 0.1, 0.25, 0.5, 0.75, 1];
 export function alphaTrack(app, label = "α, from noise (0) to digit (1)") {
@@ -175,14 +178,15 @@ export function alphaTrack(app, label = "α, from noise (0) to digit (1)") {
   ticks.append(...TICKS.map(alpha => across(make("span", {}, String(alpha)), alpha)));
   const element = make("div", { className: "alpha" },
     make("div", { className: "track" }, back, names, control.input, ticks), control.element.querySelector("output"));
-  // points: [[alpha, height from 0 to 1]]; bands: [[name, from, to]].
-  function draw(points, bands) {
+  // points: [[alpha, height from 0 to 1]]; bands: [[name, from, to]]; meaning: of the curve, in words.
+  function draw(points, bands, meaning) {
     const rectangles = bands.map(([, from, to], i) => drawn("rect", {
       x: 1000 * Math.sqrt(from), width: 1000 * (Math.sqrt(to) - Math.sqrt(from)), height: 100, class: `band${i}`,
     }));
     const places = points.map(([alpha, height]) => `${1000 * Math.sqrt(alpha)},${97 - 90 * height}`).join(" ");
     back.replaceChildren(...rectangles, drawn("polyline", { points: places, "vector-effect": "non-scaling-stroke" }));
-    names.replaceChildren(...bands.map(([name, from, to]) => across(make("span", {}, name), from, to)));
+    const labels = bands.map(([name, from, to]) => across(make("span", {}, make("b", {}, name)), from, to));
+    names.replaceChildren(...labels, make("small", {}, meaning));
   }
   return { element, draw, set: alpha => control.set(Math.sqrt(alpha)) };
 }

@@ -51,8 +51,8 @@ void conv(const float *x, float *y, const float *w, const float *bias, const flo
   }
 }
 
-// A transposed convolution of stride 2 (padding 1, output padding 1); x has half of y's side. Row 2i of y meets row i of
-// x with the middle weights; row 2i + 1 meets rows i and i + 1, with the last and the first ones.
+// A transposed convolution of stride 2 (padding 1, output padding 1); x has half of y's side. Row 2i of y meets row i
+// of x with the middle weights; row 2i + 1 meets rows i and i + 1, with the last and the first ones.
 void conv_transposed(const float *x, float *y, const float *w, const float *bias, const float *skip, int side, int in,
                      int out) {
   int width = (side / 2 + 2) * in;

@@ -19,6 +19,18 @@ export function symbol(text) {
   return make("i", {}, letter, ...(index ? [make("sub", {}, index)] : []));
 }
 
+// The method in four lines, as the tour ends with it and the machinery begins.
+export function method() {
+  const line = (formula, meaning) => make("p", {}, make("b", {}, formula), ` ${meaning}`);
+  return make("div", { className: "method" },
+    line("x = (1 − α) · noise + α · digit.", "Blending: α is the digit's share."),
+    line("D(x, α)", "is what a network, trained on handwritten digits, returns: its average guess of digit − noise."),
+    line("x̄₁ = x + (1 − α) · D", "is the average of all digits that could be in x."),
+    line("Start at noise; T times: x ← x + D(x, α) / T, α ← α + 1 / T.", "That is the sampler."),
+    make("p", {}, "Scrub opens with a quicker form: 16 steps, more of them early, which also use the last step's D " +
+      "(Adams and Bashforth's method), and guided, that is, pushed away from a cruder guess."));
+}
+
 // A picture of 32 × 32 pixels, symbol and meaning below; `paint` gives it pixels, and a screen reader its words.
 export class Picture {
   constructor(mark, meaning, { signed = false } = {}) {

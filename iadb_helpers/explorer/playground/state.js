@@ -59,7 +59,7 @@ export const FIELDS = {
   walking: flag(false), // of Touch: whether it goes between two noise samples
   walk: number(0, 0, 1, 3), // of Touch: how far from one to the other
   present: flag(false), // for a projector: large type, keys only
-  stop: number(0, 0, 6), // of the tour; 0: none
+  stop: number(0, 0, 7), // of the tour; 0: none, 7: its end
   said: number(0, 0, 3), // of the tour: the answer given at this stop; 0: none yet
 };
 

@@ -38,6 +38,7 @@ export const draw = {
   title: "Draw",
   question: "What does the network repair, and what does it replace?",
   look: "Draw a digit with a flaw. A smaller α lets the network repair it, and in the end replace it.",
+  keys: "← → α · n new noise · u undo · c clear · Tab to the drawing: arrows move, Space draws",
   fields: ["seed", "which", "drawing", "blend", "back"],
 
   mount(root, app) {
@@ -132,8 +133,8 @@ export const draw = {
       again.paint(x);
       const off = x.map((value, i) => 255 * Math.abs(toDisplay(value) - toDisplay(shown[i])));
       const alike = correlation(x0, shown);
-      words.textContent = `The way back is off by ${greyLevels(x, shown)} grey levels of 255 on average, by ` +
-        `${Math.round(Math.max(...off))} in the worst pixel. The noise found has a deviation of ` +
+      words.textContent = `Forward again, it misses your drawing by ${greyLevels(x, shown)} grey levels of 255 ` +
+        `on average, by ${Math.round(Math.max(...off))} in the worst pixel. The noise found has a deviation of ` +
         `${deviation(x0).toFixed(2)}; real noise has 1.` +
         (alike > 0.3 ? ` Your strokes still show in it (correlation ${alike.toFixed(2)}).` : "");
       app.say(words.textContent);
@@ -149,7 +150,8 @@ export const draw = {
       for (const part of [mixed, result, bars, setBlend, results]) part.element.hidden = back;
       for (const part of [found, again]) part.element.hidden = !back;
       renew.hidden = back;
-      drawn.caption.lastChild.textContent = drawing === initial().drawing ? "an example: draw over it" : "your drawing";
+      const example = drawing === initial().drawing;
+      drawn.caption.lastChild.textContent = example ? "an example: your first stroke replaces it" : "your drawing";
       const wanted = [drawing, state.seed, state.which].join();
       if (wanted !== source) {
         source = wanted;

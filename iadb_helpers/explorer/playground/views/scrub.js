@@ -4,29 +4,31 @@ import { newest } from "../engine.js";
 import { PIXELS } from "../network.js";
 import { noise } from "../noise.js";
 import { GUIDANCE, apart, between, deblend, path } from "../sampling.js";
-import { Bars, Picture, greyscale, make, mostLikely, surely } from "../pictures.js";
+import { Bars, Picture, greyscale, make, method, mostLikely, surely } from "../pictures.js";
 import { alphaText, alphaTrack, button, choices, playButton, tick } from "../controls.js";
 
 // What there is to see where x̄₁ still has this share of its way to go.
 const UNDECIDED = 0.75, DECIDED = 0.25;
+const SURE = 0.9; // of the classifier; it calls the mean of all digits an 8, but is less sure
 function told(alpha, left) {
   if (alpha === 0) return "Pure noise. With no trace of a digit, the best guess is close to the mean of all digits.";
-  if (alpha === 1) return "The digit. Both pictures are one now: nothing is left to deblend.";
+  if (alpha === 1) return "The digit. Both pictures are the same now: the noise is gone.";
   if (left > UNDECIDED) return "Undecided: the right picture is a blur of several digits.";
-  if (left > DECIDED) return "Deciding: the right picture takes its shape, while the left one still looks like noise.";
+  if (left > DECIDED) return "Deciding: the right picture takes its shape, while the left one is still noisy.";
   return "Cleaning up: the right picture hardly changes any more, the noise on the left fades.";
 }
 
 export const scrub = {
   title: "Scrub",
   question: "How early does the network know which digit it will be?",
-  look: "Drag α, and watch the right picture: it becomes a digit long before the left one.",
+  look: "α is the digit's share of the left picture, the rest is noise. Drag it, and watch the right picture.",
+  keys: "← → α · space plays · n new noise · g test yourself",
   fields: ["seed", "which", "alpha", "T", "method", "schedule", "guided", "machinery"],
 
   mount(root, app) {
     const where = new Picture("x_α", "where the sampler is");
-    const mind = new Picture("x̄_1", "what it has in mind");
-    const start = new Picture("x̄_0", "the noise in mind");
+    const mind = new Picture("x̄_1", "its guess of the digit");
+    const start = new Picture("x̄_0", "its guess of the noise");
     const tangent = new Picture("D", "orange adds ink, blue takes it", { signed: true });
     const bars = new Bars("how sure a classifier is of x̄₁");
     const thumbs = Array.from({ length: 16 }, (_, i) => {
@@ -37,15 +39,15 @@ export const scrub = {
     const words = make("p", { className: "words" });
     const guess = make("p", { className: "guess", role: "status" });
     const methods = [["ab2", "Adams–Bashforth"], ["euler", "Euler"]];
-    const schedules = [["early", "early"], ["uniform", "evenly"]];
+    const schedules = [["early", "more of them early"], ["uniform", "even"]];
     const setMethod = choices("method", methods, method => app.change({ method }));
-    const setSchedule = choices("steps lie", schedules, schedule => app.change({ schedule }));
+    const setSchedule = choices("steps", schedules, schedule => app.change({ schedule }));
     const setT = choices("T", [1, 2, 4, 8, 16, 32, 64, 128].map(T => [T, T]), T => app.change({ T }));
     const setGuided = tick("guided", guided => app.change({ guided }));
-    const setMachinery = tick("show the machinery", on => app.change({ machinery: on }));
+    const setMachinery = tick("show x̄₀, D and settings", on => app.change({ machinery: on }));
     const settings = [setMethod, setSchedule, setT, setGuided].map(control => control.element);
     const newNoise = button("New noise", () => {
-      guess.textContent = "";
+      endTest("");
       app.change({ seed: (app.state.seed + 1) % 4294967296, which: 0 });
     }, { "data-key": "n" });
     const test = button("Test yourself", begin, { "data-key": "g" });
@@ -56,7 +58,8 @@ export const scrub = {
       words,
       make("div", { className: "thumbs", role: "group", "aria-label": "sixteen noise samples" }, ...thumbs),
       make("div", { className: "row" }, playButton(app), newNoise, test, setMachinery.element),
-      make("div", { className: "row method" }, ...settings),
+      make("div", { className: "row settings" }, ...settings),
+      method(),
     );
     let moments = null, guesses = null, left = null, settled = null;
 
@@ -82,8 +85,8 @@ export const scrub = {
       const away = guesses.map(guess => apart(guess, guesses.at(-1)));
       left = away.map(distance => (away[0] ? distance / away[0] : 1)); // one step alone decides nothing
       const shares = await app.engine.classify(Float32Array.from(guesses.flatMap(guess => [...guess])));
-      const classes = guesses.map((_, i) => mostLikely(shares.subarray(10 * i, 10 * i + 10)));
-      settled = moments[classes.findLastIndex(digit => digit !== classes.at(-1)) + 1].alpha;
+      const digit = mostLikely(shares.subarray(-10));
+      settled = moments[guesses.findLastIndex((_, i) => shares[10 * i + digit] < SURE) + 1]?.alpha;
       drawCurve();
       paint(app.state);
       look(app.state);
@@ -103,6 +106,7 @@ export const scrub = {
       start.paint(x0Hat, at);
       tangent.paint(d, at);
       bars.paint(shares);
+      root.setAttribute("aria-busy", state !== app.state || moments !== paths[state.which]);
       if (!performance.getEntriesByName("first picture").length) performance.mark("first picture"); // for who measures
       app.say(`α ${alphaText(alpha)}. ${words.textContent} In mind: ${surely(shares)}.`);
     });
@@ -113,11 +117,13 @@ export const scrub = {
       if (!moments) return;
       const k = Math.min(moments.findLastIndex(moment => moment.alpha <= alpha), moments.length - 2);
       const share = (alpha - moments[k].alpha) / (moments[k + 1].alpha - moments[k].alpha);
-      words.textContent = told(alpha, left[k] + share * (left[k + 1] - left[k]));
+      const way = left[k] + share * (left[k + 1] - left[k]);
+      words.textContent = moments.length > 2 ? told(alpha, way) : "One step: it never decides. This blur is its end.";
       thumbs.forEach((_, i) => paintThumb(i, alpha));
     }
 
     function paintThumb(i, alpha) {
+      thumbs[i].classList.toggle("old", !paths[i]);
       if (paths[i]) greyscale(thumbs[i].firstChild, between(paths[i], alpha));
     }
 
@@ -131,11 +137,15 @@ export const scrub = {
         return moments[i].alpha + share * (moments[i + 1].alpha - moments[i].alpha);
       };
       const [from, to] = [crossing(UNDECIDED), crossing(DECIDED)];
-      track.draw(points, [["undecided", 0, from], ["deciding", from, to], ["cleaning up", to, 1]]);
+      const bands = [["undecided", 0, from], ["deciding", from, to], ["cleaning up", to, 1]];
+      track.draw(points, bands, "how far x̄₁ still is from its end");
     }
 
+    const momentOf = state => [state.seed, state.which, state.alpha].join();
     function show(state) {
       if (testing && state.alpha === 1 && !app.player.running) reveal();
+      else if (!testing && guess.textContent && verdictAt !== momentOf(state)) endTest("");
+      root.setAttribute("aria-busy", true);
       setMethod.set(state.method);
       setSchedule.set(state.schedule);
       setT.set(state.T);
@@ -152,7 +162,7 @@ export const scrub = {
     }
 
     // Test yourself: the right picture is covered until the reader has seen enough of the left one.
-    let testing = false;
+    let testing = false, verdictAt = "";
     function begin() {
       if (testing) return reveal();
       testing = true;
@@ -163,13 +173,18 @@ export const scrub = {
       app.play();
     }
     function reveal() {
-      testing = false;
+      const network = settled === undefined
+        ? "Even at the end a classifier is not sure what x̄₁ is."
+        : `The network: about ${alphaText(settled)}; from there on a classifier is at least 90 % sure what x̄₁ is.`;
+      endTest(`You: α = ${alphaText(app.state.alpha)}. ${network}`);
+      verdictAt = momentOf(app.state);
       app.pause();
+    }
+    function endTest(verdict) {
+      testing = false;
       root.classList.remove("covered");
       test.textContent = "Test yourself";
-      const you = app.state.alpha, network = settled;
-      guess.textContent = `You: α = ${alphaText(you)}. The network: ${alphaText(network)}; from there on x̄₁ is ` +
-        "always classified as what it becomes.";
+      guess.textContent = verdict;
     }
 
     return { show };

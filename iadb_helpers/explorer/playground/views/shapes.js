@@ -17,7 +17,7 @@ const LETTERS = "ABCDEFGH"; // of the particles whose paths are shown, from left
 const DEBLENDINGS = [
   ["lines", "Straight lines", "of the pairs: they cross"],
   ["random", "Random deblending", "(white: mean)"],
-  ["mean", "Mean deblending", "(large T: none meet)"],
+  ["mean", "Mean deblending", "(none ever meet)"],
 ];
 const pause = () => new Promise(resolve => setTimeout(resolve));
 const ENDS = ["start", "target"], CURVE = Array.from({ length: 51 }, (_, i) => (i / 50) ** 2);
@@ -79,8 +79,9 @@ function described(densities, { lines, random, mean }) {
 
 export const shapes = {
   title: "Shapes",
-  question: "Does chance average out?",
-  look: "Raise T: the random paths calm down onto the mean’s (white), and both fill the target.",
+  question: "Do random paths become smooth?",
+  look: "Raise T: the random paths close in on the mean paths (white), and both fill the target.",
+  keys: "← → α · space plays · n new points · Tab to a square: arrows move, Enter paints",
   fields: ["start", "target", "seed", "alpha", "T", "deblending"],
 
   mount(root, app) {
@@ -136,7 +137,7 @@ export const shapes = {
       made = found;
       // From the slider's own line, which is at 0.28, up to a third of the square's width.
       const curve = made.paths ? CURVE.map(alpha => [alpha, 0.28 + 0.72 * Math.min(1, 3 * made.apart(alpha))]) : [];
-      track.draw(curve, []);
+      track.draw(curve, [], "how far random and mean are apart");
       root.classList.toggle("busy", more);
       paint(app.state);
     }
@@ -160,7 +161,8 @@ export const shapes = {
         context.fillStyle = GROUND;
         context.fillRect(0, 0, WIDTH, HEIGHT);
         if (made.paths) paintPanel(canvas, alpha, made, made.paths[name], name === "random" && made.paths.mean);
-        ends.textContent = made.paths ? `ends match the target: ${Math.round(100 * made.ends[i])} %` : "";
+        const whose = i ? "ends match the target" : "fresh points match it";
+        ends.textContent = made.paths ? `${whose}: ${Math.round(100 * made.ends[i])} %` : "";
         const said = made.paths ? `a thousand points at α = ${alpha.toFixed(2)}, ${ends.textContent}` : "nothing yet";
         canvas.setAttribute("aria-label", `${title}: ${said}`);
       });

@@ -52,6 +52,7 @@ export const steps = {
   title: "Steps",
   question: "How many steps until the ghosts are gone?",
   look: "Ghosts are strokes of other digits. Guess a T for A, B and C, then drag T to open the columns.",
+  keys: "← → T · n new noise",
   fields: ["seed", "which", "doublings", "all", "pushed"],
 
   mount(root, app) {

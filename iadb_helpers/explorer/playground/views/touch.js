@@ -51,6 +51,7 @@ export const touch = {
   title: "Touch",
   question: "What does one pixel of the noise do to the digit?",
   look: "Tap the noise and watch the digit, or walk from one noise sample to the next.",
+  keys: "n new noise · u undo · c clear · Tab to the noise: arrows move, Enter touches",
   fields: ["seed", "which", "T", "method", "schedule", "guided", "touched", "brush", "walking", "walk"],
 
   mount(root, app) {

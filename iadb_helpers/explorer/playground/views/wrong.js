@@ -19,18 +19,19 @@ function verdict(made, told, fromTruth, fromX) {
   if (fromTruth < 3) return "A lie that does little harm: the two x̄₁ are nearly the same.";
   if (told > made) {
     if (told === 1) return "Told that x is finished. Nothing is left to deblend, so x̄₁ is x itself, grain and all.";
-    if (fromX < 12 && fromX < fromTruth) return "Told too much: it takes grain for ink, and x̄₁ is nearly x itself.";
-    if (told >= 0.25) return "Told too much: it takes grain for ink, and draws strokes or specks from it.";
-    return "Told too much: it takes traces in the grain for strokes, and draws a shape too soon.";
+    if (fromX < 12 && fromX < fromTruth) return "Told too large an α: it takes grain for ink. x̄₁ is nearly x itself.";
+    if (told >= 0.25) return "Told too large an α: it takes grain for ink, and draws strokes or specks from it.";
+    return "Told too large an α: it takes traces in the grain for strokes, and draws a shape too soon.";
   }
   if (told === 0 && made <= 0.1) return "Told that x is pure noise, it draws a blur near the mean of all digits.";
-  return "Told too little: it trusts x less, so strokes come out thicker and softer.";
+  return "Told too small an α: it trusts x less, so strokes come out thicker and softer.";
 }
 
 export const wrong = {
   title: "Wrong\u00a0α",
   question: "What if you tell the network a wrong α?",
   look: "Compare the two x̄₁. In the matrix, a dashed frame marks the truth.",
+  keys: "← → told α · n new noise",
   fields: ["seed", "which", "made", "told"],
 
   mount(root, app) {
@@ -85,7 +86,7 @@ export const wrong = {
       const [answer, truth] = [await answered(x, told), await answered(x, made)];
       if (followed !== moments) return; // another noise by now
       const fromTruth = greyLevels(answer, truth);
-      paint(given, x, `at its true α = ${made.toFixed(2)}`);
+      paint(given, x, `really at α = ${made.toFixed(2)}`);
       paint(lied, answer, `told α = ${told.toFixed(2)}`);
       paint(honest, truth, `told the truth, ${made.toFixed(2)}`);
       words.textContent = verdict(made, told, fromTruth, greyLevels(answer, x));
