@@ -100,7 +100,7 @@ def test_the_whole_matrix_says_where_each_row_comes_near_for_good(visit, playgro
     said = view.page.inner_text(".steps .words")
     for row, letter in enumerate("ABC"):
         first = next(k for k in range(8) if all(far[later][row] < 3 for later in range(k, 8)))
-        assert f"{letter} from T = {2**first}" in said, (far, said)
+        assert f"{letter} needs {2**first} step" in said, (far, said)
         marked = view.page.locator(".cell.settled").nth(row)
         assert (
             view.column(2**first).locator(".cell").nth(row).get_attribute("class") == "cell settled"

@@ -136,6 +136,7 @@ export const draw = {
       words.textContent = `Forward again, it misses your drawing by ${greyLevels(x, shown)} grey levels of 255 ` +
         `on average, by ${Math.round(Math.max(...off))} in the worst pixel. The noise found has a deviation of ` +
         `${deviation(x0).toFixed(2)}; real noise has 1.` +
+        (deviation(x0) > 3 ? " The network has never seen such a picture, and goes astray." : "") +
         (alike > 0.3 ? ` Your strokes still show in it (correlation ${alike.toFixed(2)}).` : "");
       app.say(words.textContent);
     }

@@ -40,9 +40,9 @@ function hint(k, allOpen) {
 // What the whole matrix says; `settled`: for each row the first column from which on it stays near the end.
 function answer(settled) {
   const parts = settled.map((k, row) => {
-    return `${CONTESTANTS[row].letter} ${k < COLUMNS ? `from T = ${2 ** k}` : "not even with T = 128"}`;
+    return `${CONTESTANTS[row].letter} needs ${k < COLUMNS ? stepCount(k) : "more than 128"}`;
   });
-  return `✓ Within ${NEAR} grey levels of the end for good: ${parts.join(", ")}. ` +
+  return `✓ marks where a row stops changing (within ${NEAR} grey levels of the end): ${parts.join(", ")}. ` +
     "More steps come closer to the end, but do not make it a better digit.";
 }
 

@@ -61,6 +61,8 @@ export const touch = {
     const onArc = new Picture("x_0", "between A and B"), digit = new Picture("x_1", "its digit");
     const bars = new Bars("how sure a classifier is of it");
     const board = field(app, x0, SIDE, "the noise: arrow keys move, Space or Enter touches", { press });
+    const marks = make("div", { "aria-hidden": "true" });
+    board.element.append(marks);
     const mode = segments("mode", [[false, "Touch"], [true, "Walk from A to B"]], walking => app.change({ walking }));
     const setSize = segments("size", BRUSH_SIZES.map((size, i) => [i, `${size} × ${size}`]),
       i => app.change({ brush: BRUSHES[3 * i + (BRUSHES.indexOf(app.state.brush) % 3)] }));
@@ -89,6 +91,14 @@ export const touch = {
       const touched = app.state.touched + PLACES[x] + PLACES[y] + app.state.brush;
       if (touched.length <= TOUCH_LETTERS) app.change({ touched });
       else app.notice(`A link carries ${TOUCH_LETTERS / 3} touches and no more. Undo, or clear.`);
+    }
+
+    // A frame around what a touch has changed.
+    function mark(touch) {
+      const [size] = brushOf(touch[2]), element = make("div", { className: "mark" });
+      const [left, top] = [...touch].map(letter => `${(100 * (PLACES.indexOf(letter) - (size - 1) / 2)) / SIDE}%`);
+      Object.assign(element.style, { left, top, width: `${(100 * size) / SIDE}%` });
+      return element;
     }
 
     function leave(touched) {
@@ -159,6 +169,7 @@ export const touch = {
       setWalk.input.classList.toggle("main", state.walking);
       stops.set(ON_THE_WAY.indexOf(state.walk));
       board.size(size);
+      marks.replaceChildren(...touchesOf(state.touched).map(mark));
       touching.hidden = state.walking;
       walking.hidden = !state.walking;
       x0.paint(touchedNoise(start, state.touched).x, state.touched ? "touched" : "untouched");
