@@ -6,6 +6,7 @@ import zlib
 from functools import cache
 
 import numpy as np
+import pytest
 import torch
 from bs4 import BeautifulSoup
 
@@ -95,6 +96,14 @@ def test_the_packages_own_command_writes_the_same_page(tmp_path):
         assert command(["page", str(tmp_path / name)]) == 0
         pages.append((tmp_path / name).read_bytes())
     assert pages[0] == pages[1]
+
+
+def test_weights_too_large_for_16_bits_are_refused():
+    model = load_pretrained("cpu")
+    with torch.no_grad():
+        model.out.bias.fill_(1e6)
+    with pytest.raises(ValueError, match="65,504"):
+        packed(model)
 
 
 def test_weights_are_packed_as_16_bit_floats_in_the_order_of_the_layers():

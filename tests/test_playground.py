@@ -148,7 +148,7 @@ def test_a_link_brings_its_state_back():
 
 DAMAGED = [
     "alpha=abc", "alpha=2", "alpha=-1", "alpha=", "alpha=1e-1", "T=0", "T=1.5", "seed=99999999999", "method=heun",
-    "guided=yes", "view=x", "view=constructor", "nothing=1", "toString=1",
+    "guided=yes", "view=x", "view=constructor", "T=100", "guided=__proto__", "=1", "nothing=1", "toString=1",
 ]  # fmt: skip
 
 
@@ -183,13 +183,17 @@ def test_the_interface_says_what_is_wrong():
         () => iadb.evaluate(x, 2), () => iadb.sample(x, { steps: 0 }), () => iadb.sample(x, { method: "heun" }),
         () => iadb.sample(x, { schedule: "late" }), () => iadb.sample(x, { guidance: -1 }),
         () => iadb.invert(x, { steps: 1.5 }), () => iadb.noise(-1, 1), () => iadb.noise(0, 0),
+        () => iadb.evaluate(x, "0.5"), () => iadb.evaluate(x, 1n), () => iadb.evaluate(null, 0), () => iadb.evaluate(),
+        () => iadb.sample(x, 16), () => iadb.sample(x, null), () => iadb.invert(x, { step: 2 }),
+        () => iadb.sample(x, { guidance: true }), () => iadb.evaluate("1".repeat(1024), 0),
       ]) said.push(await call().then(() => "", error => error.message));
       return { said, calls, states: (await iadb.sample(x, { steps: 3, trajectory: true })).length };
     """
     told = run({"interface": "interface_"}, body)
     names = ["x", "x", "alpha", "steps", "method", "schedule", "guidance", "steps", "seed", "n"]
+    names += ["alpha", "alpha", "x", "x", "settings", "settings", "settings", "guidance", "x"]
     assert [said.split(" must be")[0] for said in told["said"]] == names
-    assert told["calls"] == 10 and told["states"] == 4 * 1024
+    assert told["calls"] == 19 and told["states"] == 4 * 1024
 
 
 def test_lines_of_the_script_are_no_longer_than_the_packages():

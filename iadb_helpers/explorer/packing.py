@@ -20,7 +20,7 @@ def packed(model: UNet) -> dict[str, str]:
     directions [1024][K], their variances, and the variance of all others.
 
     Raises:
-        ValueError: for a network of another width than the reference's.
+        ValueError: for a network of another width than the reference's, or with weights too large for 16 bits.
     """
     if model.out.in_channels != CHANNELS:
         raise ValueError(f"the page runs networks of {CHANNELS} channels, got one of {model.out.in_channels}")
@@ -48,4 +48,6 @@ def _layer(layer: nn.Module) -> list[Tensor]:
 
 def _halves(parts: list[Tensor]) -> str:
     values = torch.cat([part.detach().cpu().flatten() for part in parts]).half()
+    if not torch.isfinite(values).all():
+        raise ValueError(f"the page holds weights as 16-bit floats, up to {torch.finfo(torch.float16).max:,.0f}")
     return b64encode(zlib.compress(values.numpy().astype("<f2").tobytes(), 9)).decode()

@@ -81,8 +81,8 @@ def page_command(args: argparse.Namespace) -> int:
     """Write the page of some weights; returns the exit status."""
     if args.out.suffix.lower() not in (".html", ".htm"):
         raise ValueError(f"a page must be a name that ends in .html, got {str(args.out)!r}")
-    check_writable(args.out)
     model = load_weights(args.weights) if args.weights else load_pretrained()
+    check_writable(args.out)
     try:
         text = page(model.cpu())
     except ValueError as error:

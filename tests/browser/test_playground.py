@@ -1,5 +1,6 @@
 """The playground as a page: what is true of all of it, and its first view. Each other view has a file of its own."""
 
+import json
 import re
 
 import pytest
@@ -299,3 +300,87 @@ def test_scrub_fits_and_has_no_serious_accessibility_finding(visit, playground_f
         assert serious(page) == []
         if width == 1280 and not machinery:
             assert page.locator("canvas.picture").first.bounding_box()["width"] >= 300
+
+
+COUNTING = """const post = Worker.prototype.postMessage;
+window.asked = 0;
+Worker.prototype.postMessage = function (...values) { window.asked += 1; return post.apply(this, values); };"""
+
+
+def test_a_view_that_was_left_asks_no_more(visit, playground_file):
+    page = visit(playground_file, hash_="#view=scrub&alpha=0.5", before=COUNTING)
+    page.wait_for_function("window.iadb")
+    for key in "12345" * 4 + "6":  # the last view needs no network
+        page.keyboard.press(key)
+    page.wait_for_timeout(1500)
+    before = page.evaluate("window.asked")
+    page.wait_for_timeout(1500)
+    assert page.evaluate("window.asked") == before
+    page.keyboard.press("1")
+    settled(page)
+
+
+def test_a_test_ended_at_once_does_not_tell_of_another_noise(visit, playground_file):
+    page = visit(playground_file, hash_="#view=scrub&alpha=0&seed=5&T=128")
+    settled(page)
+    page.keyboard.press("g")
+    page.keyboard.press("g")
+    assert "still being computed" in page.locator(".guess").inner_text()
+    assert page.locator(".scrub figure:nth-child(2) canvas").is_visible()
+
+
+@pytest.mark.parametrize(
+    "fault", ["window.Worker = undefined", "URL.createObjectURL = () => { throw new Error('no'); }"]
+)
+def test_a_network_that_cannot_start_is_said_and_the_still_stays(visit, playground_file, fault):
+    page = visit(playground_file, before=fault)
+    page.get_by_text("The network could not be started").wait_for()
+    assert page.locator("#still img").is_visible()
+
+
+def test_a_file_that_is_not_whole_says_so(visit, playground_file, tmp_path):
+    text = playground_file.read_text(encoding="utf-8")
+    (tmp_path / "half.html").write_text(text[: len(text) // 2], encoding="utf-8")
+    page = visit(tmp_path / "half.html")
+    assert "the file is not whole" in page.locator("#failed").inner_text() and page.locator("#still img").is_visible()
+
+
+def test_back_brings_the_drawing_back(visit, playground_file):
+    page = visit(playground_file, hash_="#view=draw&drawing=AAzz")
+    page.wait_for_selector(".view.draw")
+    page.keyboard.press("u")
+    page.keyboard.press("1")  # at once: the address has not followed yet
+    page.wait_for_selector(".view.scrub")
+    page.go_back()
+    page.wait_for_selector(".view.draw.empty")
+    assert page.url.endswith("drawing=&blend=0.15&back=0")
+
+
+def test_within_another_page_it_goes_on_without_an_address(visit, playground_file, tmp_path):
+    outer = (
+        '<!DOCTYPE html><iframe width="1280" height="800"></iframe><script>document.querySelector("iframe").srcdoc = '
+    )
+    text = json.dumps(playground_file.read_text(encoding="utf-8")).replace("<", "\\u003c")
+    (tmp_path / "outer.html").write_text(outer + text + "</script>", encoding="utf-8")
+    page = visit(tmp_path / "outer.html")
+    inner = page.frame_locator("iframe")
+    inner.locator(".view[aria-busy=false]").wait_for()
+    inner.get_by_role("button", name="New noise").click()
+    page.wait_for_timeout(800)
+    inner.locator(".view[aria-busy=false]").wait_for()
+
+
+@pytest.mark.parametrize(("width", "height"), [(844, 390), (640, 400), (320, 568)])
+def test_in_a_small_window_no_picture_shrinks_away(visit, playground_file, width, height):
+    for view in VIEWS:
+        page = visit(playground_file, width, height, hash_=f"#view={view}&alpha=0.5")
+        page.wait_for_selector(".view canvas:visible")
+        tall = [canvas.bounding_box()["height"] for canvas in page.locator(".view canvas:visible").all()]
+        assert max(tall) > 90, view
+
+
+def test_an_answer_that_a_stop_does_not_have_is_none(visit, playground_file):
+    page = visit(playground_file, hash_="#view=scrub&stop=6&said=3")
+    page.wait_for_selector("#tour:visible")
+    assert "undefined" not in page.locator("#tour").inner_text()
+    assert page.locator(".view.shapes").count() == 1  # the stop's own view

@@ -18,6 +18,7 @@ const VIEWS = { scrub, steps, draw, touch, wrong, shapes };
 class App {
   constructor(root, engine) {
     this.engine = engine;
+    this.writing = null;
     this.root = root;
     this.views = VIEWS;
     this.player = new Player(alpha => this.change({ alpha }), () => this.showPlaying());
@@ -25,6 +26,7 @@ class App {
     this.tabs = Object.entries(VIEWS).map(([name, view], i) => {
       const tab = make("a", { href: `#view=${name}`, title: `${view.question} (key ${i + 1})` }, view.title);
       tab.addEventListener("click", event => {
+        if (event.ctrlKey || event.metaKey || event.shiftKey) return; // a tab of its own
         event.preventDefault();
         this.pause();
         this.change({ view: name });
@@ -39,21 +41,24 @@ class App {
     this.tour = new Tour(root.querySelector("#tour"), this);
     addEventListener("hashchange", () => this.open());
     addEventListener("keydown", event => this.key(event));
+    document.addEventListener("visibilitychange", () => document.hidden && this.pause());
     this.open();
   }
 
   // Shows what the address says.
   open() {
-    const { state, damaged } = read(location.hash, VIEWS);
-    const names = damaged.join(", ");
     this.pause();
-    this.show(state);
-    if (names) this.notice(`Parts of this link were not understood (${names}): defaults are shown there.`);
+    if (history.state) return this.show(history.state); // been here before: also what the address does not name
+    const { state, damaged } = read(location.hash, VIEWS);
+    this.show({ ...state, view: Tour.viewOf(state.stop) ?? state.view });
+    const names = [...new Set(damaged)].slice(0, 5).map(name => name.slice(0, 20)).join(", ");
+    if (damaged.length) this.notice(`Parts of this link were not understood (${names}): defaults are shown there.`);
   }
 
   // Changes the state, what is shown, and the address.
   change(changes) {
     const before = this.state;
+    if (this.writing && changes.view && changes.view !== before.view) this.writeAddress(false); // what Back leads to
     this.show({ ...this.state, ...rounded(changes) });
     if (before.view !== this.state.view) this.writeAddress(true);
     else this.writing ??= setTimeout(() => this.writeAddress(false), 250); // browsers refuse one with every frame
@@ -64,7 +69,10 @@ class App {
     this.writing = null;
     const address = write(this.state, VIEWS);
     if (address === location.hash) return;
-    history[asPage ? "pushState" : "replaceState"](null, "", address);
+    try {
+      history[asPage ? "pushState" : "replaceState"](this.state, "", address);
+    } catch { // a page within another may not change its address; all else goes on
+    }
   }
 
   show(state) {
@@ -85,8 +93,29 @@ class App {
     for (const [name, tab] of this.tabs) tab.toggleAttribute("aria-current", VIEWS[name] === view);
     this.stage = make("div", { className: `view ${this.state.view}` });
     this.root.querySelector("#view").replaceChildren(this.stage);
-    this.shown = view.mount(this.stage, this);
+    this.shown = view.mount(this.stage, this.forView());
     this.showPlaying();
+  }
+
+  // What a view may use. Once it is left it gets no answers, and so it asks no more.
+  forView() {
+    const app = this, mine = (this.mounted = {});
+    const ask = name => (...values) => new Promise((resolve, reject) => {
+      if (app.mounted !== mine) return;
+      app.engine[name](...values).then(result => app.mounted === mine && resolve(result), reject);
+    });
+    return {
+      engine: { tangents: ask("tangents"), classify: ask("classify") },
+      player: app.player,
+      get state() {
+        return app.state;
+      },
+      change: changes => app.change(changes),
+      say: text => app.say(text),
+      notice: text => app.notice(text),
+      play: () => app.play(),
+      pause: () => app.pause(),
+    };
   }
 
   // For those who cannot see the pictures: a sentence, read when it has stood for a moment.
@@ -142,10 +171,13 @@ class App {
       main.dispatchEvent(new Event("input", { bubbles: true }));
     } else if (event.key === " " && onControl && !event.target.matches("input[type=range]")) {
       return; // the control's own
+    } else if (event.repeat) {
+      return;
     } else if (VIEWS[Object.keys(VIEWS)[event.key - 1]]) {
       this.change({ view: Object.keys(VIEWS)[event.key - 1] });
     } else {
-      const named = [...this.root.querySelectorAll("[data-key]")].find(each => each.dataset.key === event.key);
+      const key = event.key.toLowerCase(), keyed = [...this.root.querySelectorAll("[data-key]")];
+      const named = keyed.find(each => each.dataset.key === key);
       if (!named) return;
       named.click();
     }
@@ -154,16 +186,16 @@ class App {
 }
 
 // Called by the page once its script has run. packed: the networks, as packing.py has packed them.
-export function start(packed, workerSource) {
+export async function start(packed, workerSource) {
   const worker = new Worker(URL.createObjectURL(new Blob([workerSource], { type: "text/javascript" })));
   const engine = new Engine(worker);
   worker.postMessage(packed);
-  return engine.ready.then(() => {
-    document.getElementById("still").hidden = true;
-    const app = new App(document.body, engine);
-    window.iadb = interface_(engine, () => app.pause());
-    const opened = location.hash;
-    if (!opened && !calm()) app.introduce();
-    return app;
+  await engine.ready;
+  document.getElementById("still").hidden = true;
+  const app = new App(document.body, engine);
+  window.iadb = interface_(engine, () => app.pause());
+  addEventListener("unhandledrejection", ({ reason }) => {
+    if (/worker/.test(reason?.message)) app.notice("The network has stopped. Reload the page.");
   });
+  if (!location.hash && !calm()) app.introduce();
 }

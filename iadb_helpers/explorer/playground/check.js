@@ -2,7 +2,7 @@
 function failed(text) {
   document.getElementById("failed").textContent = text;
 }
-failed(""); // scripts are on
+failed("Loading the network … Should this stay, the file is not whole.");
 // The smallest module that has an instruction of SIMD.
 const simd = Uint8Array.of(
   0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11,

@@ -12,6 +12,10 @@ export class Engine {
       if (error) reject(new Error(error));
       else resolve(result);
     };
+    worker.onerror = worker.onmessageerror = () => {
+      for (const { reject } of this.waiting.values()) reject(new Error("its worker has stopped"));
+      this.waiting.clear();
+    };
   }
 
   ask(what, pixels, alpha, guidance) {

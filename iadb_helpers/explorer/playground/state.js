@@ -17,7 +17,7 @@ const choice = (initial, names) => ({
 });
 const flag = initial => ({
   initial,
-  read: text => ({ 0: false, 1: true, "": true })[text], // "" as in #present
+  read: text => ["0", "1", ""].includes(text) ? text !== "0" : undefined, // "" as in #present
   write: value => (value ? "1" : "0"),
 });
 // Letters that a link carries as they are; what they mean is told by strokesOf and touchedNoise.
@@ -37,7 +37,7 @@ export const FIELDS = {
   seed: number(186, 0, 4294967295), // of the noise; this one leads to sixteen digits that are easily read
   which: number(0, 0, 15), // of the sixteen digits
   alpha: number(0, 0, 1, 4),
-  T: number(16, 1, 128),
+  T: { ...number(16, 1, 128), read: text => [1, 2, 4, 8, 16, 32, 64, 128].find(T => String(T) === text) },
   method: choice("ab2", METHOD_NAMES),
   schedule: choice("early", Object.keys(SCHEDULES)),
   guided: flag(true),

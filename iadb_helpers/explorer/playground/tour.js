@@ -72,8 +72,14 @@ export class Tour {
     this.app = app;
   }
 
+  // The view of a stop.
+  static viewOf(stop) {
+    return TOUR_STOPS[stop - 1]?.before.view;
+  }
+
   // Shows the stop that the state names; after the last one, the method. `said` is the answer given, from 1 on.
-  show({ stop, said }) {
+  show({ stop, said: named }) {
+    const said = TOUR_STOPS[stop - 1]?.answers[named - 1] ? named : 0;
     const key = `${stop},${said}`;
     if (key === this.shown) return;
     this.shown = key;
@@ -123,7 +129,7 @@ export class Tour {
   go(number) {
     this.app.pause();
     if (number > TOUR_STOPS.length + 1) return this.leave();
-    if (!this.app.state.stop) this.before = this.app.state; // what the visitor has drawn and touched comes back
+    if (!this.app.state.stop) this.before = this.app.state; // comes back at the end
     this.app.change({ ...TOUR_STOPS[number - 1]?.before, stop: number, said: 0 });
   }
 
@@ -135,7 +141,7 @@ export class Tour {
   }
 
   leave() {
-    const { drawing, touched } = this.before ?? this.app.state;
-    this.app.change({ drawing, touched, stop: 0, said: 0 });
+    this.app.change({ ...this.before, stop: 0, said: 0 });
+    this.before = null;
   }
 }

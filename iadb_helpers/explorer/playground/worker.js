@@ -11,13 +11,17 @@ export function serve(port) {
       loading.then(() => port.postMessage({ id: 0 }), error => port.postMessage({ id: 0, error: String(error) }));
       return;
     }
-    const { id, what, pixels, alpha, guidance } = data, answers = await loading;
-    const length = what === "classify" ? 10 : PIXELS, n = pixels.length / PIXELS;
-    const result = new Float32Array(length * n);
-    for (let i = 0; i < n; i++) {
-      result.set(answers[what](pixels.subarray(PIXELS * i, PIXELS * (i + 1)), alpha, guidance), length * i);
+    const { id, what, pixels, alpha, guidance } = data;
+    try {
+      const answers = await loading, length = what === "classify" ? 10 : PIXELS, n = pixels.length / PIXELS;
+      const result = new Float32Array(length * n);
+      for (let i = 0; i < n; i++) {
+        result.set(answers[what](pixels.subarray(PIXELS * i, PIXELS * (i + 1)), alpha, guidance), length * i);
+      }
+      port.postMessage({ id, result }, [result.buffer]);
+    } catch (error) { // else whoever asked would wait for ever
+      port.postMessage({ id, error: String(error) });
     }
-    port.postMessage({ id, result }, [result.buffer]);
   };
 }
 

@@ -9,7 +9,7 @@ import { alphaText, alphaTrack, button, choices, playButton, tick } from "../con
 
 // What there is to see where x̄₁ still has this share of its way to go.
 const UNDECIDED = 0.75, DECIDED = 0.25;
-const SURE = 0.9; // of the classifier; it calls the mean of all digits an 8, but is less sure
+const NEVER = 2, SURE = 0.9; // of the classifier; it calls the mean of all digits an 8, but is less sure
 function told(alpha, left) {
   if (alpha === 0) return "Pure noise. With no trace of a digit, the best guess is close to the mean of all digits.";
   if (alpha === 1) return "The digit. Both pictures are the same now: the noise is gone.";
@@ -72,7 +72,7 @@ export const scrub = {
       for (const i of [state.which, ...Array(16).keys()]) {
         const start = x0.slice(PIXELS * i, PIXELS * (i + 1));
         mine[i] ??= await path(tangents, start, { ...state, steps: state.T }, outdated);
-        if (outdated() || !root.isConnected) return; // another noise is wanted, or another view is shown
+        if (outdated()) return;
         if (i === state.which && moments !== mine[i]) await follow(mine[i]);
         paintThumb(i, app.state.alpha);
       }
@@ -85,8 +85,9 @@ export const scrub = {
       const away = guesses.map(guess => apart(guess, guesses.at(-1)));
       left = away.map(distance => (away[0] ? distance / away[0] : 1)); // one step alone decides nothing
       const shares = await app.engine.classify(Float32Array.from(guesses.flatMap(guess => [...guess])));
+      if (moments !== found) return; // another noise by now
       const digit = mostLikely(shares.subarray(-10));
-      settled = moments[guesses.findLastIndex((_, i) => shares[10 * i + digit] < SURE) + 1]?.alpha;
+      settled = moments[guesses.findLastIndex((_, i) => shares[10 * i + digit] < SURE) + 1]?.alpha ?? NEVER;
       drawCurve();
       paint(app.state);
       look(app.state);
@@ -156,6 +157,7 @@ export const scrub = {
       const source = [state.seed, state.T, state.method, state.schedule, state.guided].join();
       if (source !== wanted) paths = [];
       if (`${source},${state.which}` !== `${wanted},${shownWhich}`) prepare(state);
+      if (`${source},${state.which}` !== `${wanted},${shownWhich}`) settled = null;
       [wanted, shownWhich] = [source, state.which];
       paint(state);
       look(state);
@@ -173,8 +175,8 @@ export const scrub = {
       app.play();
     }
     function reveal() {
-      const network = settled === undefined
-        ? "Even at the end a classifier is not sure what x̄₁ is."
+      const network = settled === null ? "The network's path is still being computed."
+        : settled === NEVER ? "Even at the end a classifier is not sure what x̄₁ is."
         : `The network: about ${alphaText(settled)}; from there on a classifier is at least 90 % sure what x̄₁ is.`;
       endTest(`You: α = ${alphaText(app.state.alpha)}. ${network}`);
       verdictAt = momentOf(app.state);

@@ -102,7 +102,6 @@ export const steps = {
     }
 
     // Fills the matrix: the chosen column first, then the end, then from left to right.
-    let left = false;
     const column = k => CONTESTANTS.map((_, row) => [row, k]);
     const fromTheLeft = Array.from({ length: COLUMNS }, (_, k) => column(k)).flat();
     const fill = newest(async (state, outdated) => {
@@ -114,7 +113,7 @@ export const steps = {
         const missing = order.find(([row, k]) => !mine[row][k]);
         if (!missing) return;
         const [row, k] = missing;
-        const moments = await path(evaluate, x0, { ...CONTESTANTS[row], steps: 2 ** k }, () => left || outdated());
+        const moments = await path(evaluate, x0, { ...CONTESTANTS[row], steps: 2 ** k }, outdated);
         if (!moments) return;
         mine[row][k] = moments.at(-1).x;
         paint(app.state);
@@ -171,6 +170,6 @@ export const steps = {
       paint(state);
     }
 
-    return { show, leave: () => (left = true) };
+    return { show };
   },
 };
