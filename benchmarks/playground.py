@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 import torch
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import sync_playwright  # pyright: ignore[reportMissingImports] (see requirements-browser.txt)
 
 from benchmarks.report import record, spread
 from iadb_helpers import load_pretrained, sample, to_display
