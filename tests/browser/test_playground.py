@@ -354,6 +354,7 @@ def test_back_brings_the_drawing_back(visit, playground_file):
     page.go_back()
     page.wait_for_selector(".view.draw.empty")
     assert page.url.endswith("drawing=&blend=0.15&back=0")
+    assert page.locator("nav [aria-current=page]").all_inner_texts() == ["Draw"]
 
 
 def test_within_another_page_it_goes_on_without_an_address(visit, playground_file, tmp_path):

@@ -4,7 +4,7 @@ import { Engine } from "./engine.js";
 import { interface_ } from "./interface.js";
 import { Player, button, calm } from "./controls.js";
 import { make } from "./pictures.js";
-import { read, rounded, write } from "./state.js";
+import { initial, read, rounded, write } from "./state.js";
 import { scrub } from "./views/scrub.js";
 import { steps } from "./views/steps.js";
 import { draw } from "./views/draw.js";
@@ -20,7 +20,6 @@ class App {
     this.engine = engine;
     this.writing = null;
     this.root = root;
-    this.views = VIEWS;
     this.player = new Player(alpha => this.change({ alpha }), () => this.showPlaying());
     this.live = root.querySelector("#live");
     this.tabs = Object.entries(VIEWS).map(([name, view], i) => {
@@ -48,7 +47,7 @@ class App {
   // Shows what the address says.
   open() {
     this.pause();
-    if (history.state) return this.show(history.state); // been here before: also what the address does not name
+    if (history.state) return this.show({ ...initial(), ...history.state }); // also what the address does not name
     const { state, damaged } = read(location.hash, VIEWS);
     this.show({ ...state, view: Tour.viewOf(state.stop) ?? state.view });
     const names = [...new Set(damaged)].slice(0, 5).map(name => name.slice(0, 20)).join(", ");
@@ -90,7 +89,7 @@ class App {
     this.root.querySelector("#look").textContent = view.look;
     this.root.querySelector("#keys").textContent = `${view.keys} · 1–6 views · t tour · p leaves this mode`;
     this.notice("");
-    for (const [name, tab] of this.tabs) tab.toggleAttribute("aria-current", VIEWS[name] === view);
+    for (const [name, tab] of this.tabs) tab.setAttribute("aria-current", VIEWS[name] === view ? "page" : "false");
     this.stage = make("div", { className: `view ${this.state.view}` });
     this.root.querySelector("#view").replaceChildren(this.stage);
     this.shown = view.mount(this.stage, this.forView());

@@ -33,11 +33,13 @@ const shapeText = initial => ({ initial, read: text => (isShape(text) ? text : u
 // The most letters that a drawing and the touches of a noise may take in a link.
 export const DRAWING_LETTERS = 600, TOUCH_LETTERS = 180;
 
+export const STEP_COUNTS = [1, 2, 4, 8, 16, 32, 64, 128];
+
 export const FIELDS = {
   seed: number(186, 0, 4294967295), // of the noise; this one leads to sixteen digits that are easily read
   which: number(0, 0, 15), // of the sixteen digits
   alpha: number(0, 0, 1, 4),
-  T: { ...number(16, 1, 128), read: text => [1, 2, 4, 8, 16, 32, 64, 128].find(T => String(T) === text) },
+  T: { ...number(16, 1, 128), read: text => STEP_COUNTS.find(T => String(T) === text) },
   method: choice("ab2", METHOD_NAMES),
   schedule: choice("early", Object.keys(SCHEDULES)),
   guided: flag(true),

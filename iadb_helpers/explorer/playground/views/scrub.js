@@ -4,6 +4,7 @@ import { newest } from "../engine.js";
 import { PIXELS } from "../network.js";
 import { noise } from "../noise.js";
 import { GUIDANCE, apart, between, deblend, path } from "../sampling.js";
+import { STEP_COUNTS } from "../state.js";
 import { Bars, Picture, greyscale, make, method, mostLikely, surely } from "../pictures.js";
 import { alphaText, alphaTrack, button, choices, playButton, tick } from "../controls.js";
 
@@ -42,7 +43,7 @@ export const scrub = {
     const schedules = [["early", "more of them early"], ["uniform", "even"]];
     const setMethod = choices("method", methods, method => app.change({ method }));
     const setSchedule = choices("steps", schedules, schedule => app.change({ schedule }));
-    const setT = choices("T", [1, 2, 4, 8, 16, 32, 64, 128].map(T => [T, T]), T => app.change({ T }));
+    const setT = choices("T", STEP_COUNTS.map(T => [T, T]), T => app.change({ T }));
     const setGuided = tick("guided", guided => app.change({ guided }));
     const setMachinery = tick("show x̄₀, D and settings", on => app.change({ machinery: on }));
     const settings = [setMethod, setSchedule, setT, setGuided].map(control => control.element);
@@ -61,7 +62,7 @@ export const scrub = {
       make("div", { className: "row settings" }, ...settings),
       method(),
     );
-    let moments = null, guesses = null, left = null, settled = null;
+    let moments = null, left = null, settled = null;
 
     // The path of the large digit, then those of the sixteen, one by one, so that the slider's own evaluation never
     // waits for long.
@@ -81,7 +82,7 @@ export const scrub = {
     // What is said of a path as a whole.
     async function follow(found) {
       moments = found;
-      guesses = moments.map(({ x, d, alpha }) => (d ? deblend(x, d, alpha)[1] : x));
+      const guesses = moments.map(({ x, d, alpha }) => (d ? deblend(x, d, alpha)[1] : x));
       const away = guesses.map(guess => apart(guess, guesses.at(-1)));
       left = away.map(distance => (away[0] ? distance / away[0] : 1)); // one step alone decides nothing
       const shares = await app.engine.classify(Float32Array.from(guesses.flatMap(guess => [...guess])));
@@ -156,8 +157,10 @@ export const scrub = {
       thumbs.forEach((thumb, i) => thumb.setAttribute("aria-pressed", i === state.which));
       const source = [state.seed, state.T, state.method, state.schedule, state.guided].join();
       if (source !== wanted) paths = [];
-      if (`${source},${state.which}` !== `${wanted},${shownWhich}`) prepare(state);
-      if (`${source},${state.which}` !== `${wanted},${shownWhich}`) settled = null;
+      if (source !== wanted || state.which !== shownWhich) {
+        settled = null;
+        prepare(state);
+      }
       [wanted, shownWhich] = [source, state.which];
       paint(state);
       look(state);
