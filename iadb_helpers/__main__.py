@@ -177,6 +177,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Run a command (None: of the process's own arguments); returns the exit status."""
     return run(_parser(), arguments)
 
 

@@ -9,9 +9,9 @@ from torch import Generator, Tensor
 from iadb_helpers.checks import check_samples, checked_alpha, described
 from iadb_helpers.data import to_model_range
 
-Batch = tuple[Tensor, Tensor, Tensor]  # x0 and x1 [B, ...], alpha [B]
-DrawX0 = Callable[[Tensor, Generator], Tensor]  # (x1 [B, ...], generator) -> x0 [B, ...]
-DrawAlpha = Callable[[int, Generator], Tensor]  # (B, generator) -> alpha [B]
+Batch = tuple[Tensor, Tensor, Tensor]  #: x0 and x1 [B, ...], alpha [B]
+DrawX0 = Callable[[Tensor, Generator], Tensor]  #: (x1 [B, ...], generator) -> x0 [B, ...]
+DrawAlpha = Callable[[int, Generator], Tensor]  #: (B, generator) -> alpha [B]
 
 EVEN_SHARE = 0.3  # of the values of α that ``focused_alpha`` leaves spread over [0, 1]
 CENTRE, WIDTH = -1.6, 0.8  # mean and deviation of the others' logit, ln(α / (1 − α))

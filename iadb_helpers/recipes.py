@@ -53,9 +53,10 @@ class Recipe:
         return self.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - warm_up) / (steps - warm_up)))
 
 
+#: The paper's recipe, written plainly; what others are compared with.
 REFERENCE = Recipe("reference", periods=16)
-# The same network, many times sooner: benchmarks/README.md has what each of the four changes brings. For as many steps
-# as a machine has time for (Profile.max_steps): 7,500 are two periods of MNIST, or all thirty of the embedded 4,000
-# digits.
+#: The same network, many times sooner; benchmarks/README.md has what each of the four changes brings. For as many
+#: steps as a machine has time for (``Profile.max_steps``): 7,500 are two periods of MNIST, or all thirty of the
+#: embedded 4,000 digits.
 FAST = Recipe("fast", periods=30, batch_size=16, learning_rate=1.5e-3, one_cycle=True, average=0.999, focused=True)
-RECIPES = {recipe.name: recipe for recipe in (REFERENCE, FAST)}
+RECIPES = {recipe.name: recipe for recipe in (REFERENCE, FAST)}  #: By their names.

@@ -117,7 +117,15 @@ def invert(model: Tangent, x1: Tensor, steps: int = 128, *, precision: str = "au
     A forward step took D where it started; going backward only its end is known, so D is taken there, at the same α.
     The difference is of the order 1/T: ``sample`` of the result comes back to x₁ the nearer, the more steps.
 
-    Args, Raises: as ``sample``, with x1 for x0. Returns x₀, shaped like x1.
+    Args:
+        model, steps, precision: as ``sample`` takes them.
+        x1: digits, float32 or float64 [B, ...] in the model's range, on the model's device.
+
+    Returns:
+        x₀, shaped like x1.
+
+    Raises:
+        ValueError: as ``sample`` does.
     """
     _check(model, "x1", x1, steps)
     return _last(_states_backward(evaluator(model, precision), x1, steps), steps, x1)

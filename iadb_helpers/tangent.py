@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from iadb_helpers.checks import check_callable, described
 from iadb_helpers.machine.device import in_precision
 
-Tangent = Callable[..., Tensor]  # D: (x_alpha [B, ...], alpha [B]) -> [B, ...]; a network, or any function like it
+Tangent = Callable[..., Tensor]  #: D as (x_alpha [B, ...], alpha [B]) -> [B, ...], a network or any function like it
 
 
 def evaluator(model: Tangent, precision: str = "auto") -> Callable[[Tensor, Tensor | float], Tensor]:

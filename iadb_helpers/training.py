@@ -12,7 +12,7 @@ from iadb_helpers.machine.cuda_graph import GraphReplay
 from iadb_helpers.recipes import REFERENCE
 from iadb_helpers.tangent import Tangent
 
-Loss = Callable[..., Tensor]  # (D, x0, x1, alpha) -> a number, summed over batch and pixels
+Loss = Callable[..., Tensor]  #: (D, x0, x1, alpha) -> a number, summed over batch and pixels
 
 
 def deblending_loss(model: Tangent, x0: Tensor, x1: Tensor, alpha: Tensor) -> Tensor:

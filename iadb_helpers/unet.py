@@ -17,6 +17,7 @@ class ConvTranspose2d(nn.ConvTranspose2d):
     """PyTorch's layer, but for the bias: on a CPU in bfloat16, its gradient inside takes as long as all the others."""
 
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
+        """As PyTorch's."""
         if self.bias is None or output_size or not torch.is_grad_enabled():  # then one pass over the result is saved
             return super().forward(input, output_size)
         padding = int(self.padding[0])  # the same on all sides

@@ -22,10 +22,14 @@ SHIPPED_CLASSIFIER = SHELF / "classifier.safetensors"
 class FeaturesAndScores(Protocol):
     """What ``classify`` needs of a classifier."""
 
-    def features(self, x: Tensor) -> Tensor: ...
+    def features(self, x: Tensor) -> Tensor:
+        """[B, 1, 32, 32] in the model's range → [B, F]."""
+        ...
 
     @property
-    def scores(self) -> Callable[[Tensor], Tensor]: ...
+    def scores(self) -> Callable[[Tensor], Tensor]:
+        """A function of these features that gives the scores (logits) of the ten classes, [B, 10]."""
+        ...
 
 
 class Classifier(nn.Module):

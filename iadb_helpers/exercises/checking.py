@@ -17,7 +17,7 @@ LESSONS = sorted(path.stem.removeprefix("lesson_") for path in Path(__file__).pa
 
 
 class Told(Exception):
-    """Raised by a ``run`` that can say what is wrong itself, in the words that the reader gets."""
+    """Raised by a ``Task.run`` that can say what is wrong itself, in the words that the reader gets."""
 
 
 def call(answer: Callable, *arguments: Any) -> Any:
@@ -50,7 +50,7 @@ def check(name: str, answer: object) -> None:
     """Print whether an answer is right, and if not, what is wrong with it.
 
     Args:
-        name: of the task, for example "03.loss".
+        name: of the task, for example ``"03.loss"``.
         answer: the reader's function.
 
     Raises:
@@ -70,7 +70,7 @@ def verdict(name: str, answer: object) -> str | None:
 
 
 def task_of(name: str) -> Task:
-    """The task of a name like "03.loss".
+    """The task of a name like ``"03.loss"``.
 
     Raises:
         ValueError: for a task that does not exist.

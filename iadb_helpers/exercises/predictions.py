@@ -52,7 +52,7 @@ def predict(name: str, question: str, choices: Sequence[str] = ()) -> Prediction
     """A form for a prediction, to be shown before the result.
 
     Args:
-        name: by which ``recall`` finds it, for example "03.floor".
+        name: by which ``recall`` finds it, for example ``"03.floor"``.
         question: in a sentence.
         choices: to choose from; none means a text field.
     """

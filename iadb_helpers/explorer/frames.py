@@ -25,7 +25,8 @@ class Frames:
         kind: ``"deblend"`` (the network's own path), ``"blend"`` (a pair's straight line) or ``"jump"`` (one look).
         alphas: [F], rising.
         x_alpha: the states, [F, N, 1, 32, 32] in the model's range, like the next three.
-        x0_hat, x1_hat: the deblended pair at each state; the true pair for ``"blend"``.
+        x0_hat: x̄₀ of the deblended pair at each state; x₀ of the true pair for ``"blend"``.
+        x1_hat: x̄₁, or x₁, of the same pair.
         tangent: D at each state; x₁ − x₀ for ``"blend"``.
         words: a sentence a moment on what there is to see, [F].
         phases: which of ``captions.PHASES`` each moment belongs to, [F]; none but for ``"deblend"``.
@@ -42,7 +43,7 @@ class Frames:
 
     @property
     def speeds(self) -> Tensor:
-        """How fast x̄₁ still moves between one moment and the next: root mean square a pixel per unit of α, [F − 1]."""
+        """How fast x̄₁ still moves between one moment and the next, root mean square a pixel per unit of α, [F − 1]."""
         return _lengths(self.x1_hat) / self.alphas.diff()
 
 

@@ -93,7 +93,7 @@ def page_command(args: argparse.Namespace) -> int:
 
 
 def add_page_command(commands: Any) -> None:
-    """Add ``page`` to the subparsers of a command line."""
+    """Add the command ``page FILE`` to the subparsers of a command line."""
     command = commands.add_parser("page", help="write the playground, the network live in a browser, as one HTML page")
     command.set_defaults(run=page_command)
     command.add_argument("out", type=path, help="the page, for example out.html")

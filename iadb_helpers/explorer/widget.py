@@ -63,9 +63,9 @@ class AlphaExplorer:
         """The moments of some settings; those of the last path and the last line are kept.
 
         Args:
-            asked: mode ("deblend", "blend" or "jump"), digits and seed; method ("ab2" or "euler") and steps for a path;
-                label ("any" or 0 … 9) for *Blend*; source ("state", "blend" or "noise"), x_at and told, both in
-                [0, 1], for *Jump*.
+            asked: mode (``"deblend"``, ``"blend"`` or ``"jump"``), digits and seed; method (``"ab2"`` or ``"euler"``)
+                and steps for a path; label (``"any"`` or 0 … 9) for *Blend*; source (``"state"``, ``"blend"`` or
+                ``"noise"``), x_at and told, both in [0, 1], for *Jump*.
             progress: called after each evaluation of a path, with how many are done and how many there will be.
 
         Raises:
@@ -109,7 +109,7 @@ class AlphaExplorer:
         return torch.stack([self.dataset[i][0] for i in chosen.tolist()]).to(self.device)
 
     def answer(self, asked: dict, progress: Callable[[int, int], None]) -> dict:
-        """What a front end is sent for its settings: a payload, or {"error": a sentence}."""
+        """What a front end is sent for its settings: a payload, or ``{"error": a sentence}``."""
         try:
             return payload(self.frames(asked, progress), tuple(PANELS)) | {"count": asked["count"]}
         except Exception as error:  # whatever a reader's model or data does; else the page would wait for ever

@@ -15,7 +15,7 @@ ERRORS = (ValueError, OSError, RuntimeError, FloatingPointError, MemoryError, Mo
 
 
 def subcommands(prog: str, description: str) -> tuple[argparse.ArgumentParser, Any]:
-    """A parser, and where its commands are added; each sets ``run``, which takes the arguments and gives a status."""
+    """A parser, and where its commands are added; each sets ``run=``, which takes the arguments and gives a status."""
     parser = argparse.ArgumentParser(prog=prog, description=description)
     return parser, parser.add_subparsers(required=True, metavar="COMMAND")
 

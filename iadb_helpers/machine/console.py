@@ -24,12 +24,14 @@ class Console:
         return getattr(self.stream, name)
 
     def write(self, text: str) -> None:
+        """Write a text as it is, with no line's end."""
         encoding = getattr(self.stream, "encoding", None) or "utf-8"
         with contextlib.suppress(LookupError):  # an encoding that Python does not know
             text = text.encode(encoding, "backslashreplace").decode(encoding)
         self._try("write", text)
 
     def flush(self) -> None:
+        """Let what was written appear."""
         self._try("flush")
 
     def _try(self, method: str, *arguments: str) -> None:

@@ -35,6 +35,7 @@ class Processes:
 
     @property
     def first(self) -> bool:
+        """Whether this is the one that speaks and writes."""
         return self.rank == 0
 
     def times(self, what: object) -> str:

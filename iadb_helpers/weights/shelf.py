@@ -14,8 +14,8 @@ from iadb_helpers.unet import UNet
 from iadb_helpers.weights.cards import check_card
 from iadb_helpers.weights.files import SHELF, copy_weights
 
-# All on all of MNIST: the best there are (the fast recipe, through two cycles of the learning rate), and the reference
-# recipe after 1, 4 and 16 periods.
+#: Trained on all of MNIST; the best there are (the fast recipe, through two cycles of the learning rate), and the
+#: reference recipe after 1, 4 and 16 periods.
 SHIPPED_WEIGHTS = ("two_cycles", "reference_01", "reference_04", "reference_16")
 OWN_WEIGHTS = "lesson_03.safetensors"  # where lesson 03 leaves what it has trained, in the results folder
 
