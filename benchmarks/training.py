@@ -4,7 +4,7 @@ import argparse
 import contextlib
 import io
 import json
-import resource
+import sys
 
 import torch
 from torch.utils.data import Dataset
@@ -50,11 +50,19 @@ def one_loop(name: str) -> dict:
 
     loop(5)
     took = seconds(lambda: loop(steps))
-    # On CUDA, what its tensors held on the GPU.
-    held = (
-        torch.cuda.max_memory_allocated() / 1e6 if ON_CUDA else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
-    )
-    return {"steps": steps, "ms": 1e3 * took / steps, "peak_mb": round(held)}
+    return {"steps": steps, "ms": 1e3 * took / steps, "peak_mb": round(peak_mb())}
+
+
+def peak_mb() -> float:
+    """The most that this process has held; on CUDA, that its tensors held on the GPU."""
+    if ON_CUDA:
+        return torch.cuda.max_memory_allocated() / 1e6
+    if sys.platform == "win32":
+        raise NotImplementedError("Windows has no resource module, which says how much a process has held")
+    import resource
+
+    held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return held / (1e6 if sys.platform == "darwin" else 1e3)  # it counts bytes there, and kilobytes elsewhere
 
 
 def step_times(rounds: int) -> dict:

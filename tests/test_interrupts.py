@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from iadb_helpers.machine.interrupts import Interrupt
+from iadb_helpers.machine.interrupts import ENDING, Interrupt
 from iadb_helpers.machine.processes import BY_TORCHRUN
 
 
@@ -58,7 +58,7 @@ def test_beside_the_main_thread_there_is_an_event_and_no_handler(interruptible):
 @pytest.fixture
 def handled():
     """Handlers of SIGTERM and SIGHUP that only take a note."""
-    notes, before = [], {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    notes, before = [], {number: signal.getsignal(number) for number in ENDING}
     for number in before:
         signal.signal(number, lambda number, _: notes.append(number))
     yield notes
@@ -66,7 +66,7 @@ def handled():
         signal.signal(number, handler)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", ENDING)
 def test_a_signal_to_end_waits_until_it_is_passed_on_and_then_acts_as_ever(handled, number):
     with Interrupt() as event:
         signal.raise_signal(number)
@@ -85,12 +85,12 @@ def test_ctrl_c_is_not_passed_on(interruptible):
 
 def test_a_second_signal_acts_at_once(handled):
     with Interrupt():
-        signal.raise_signal(signal.SIGTERM)
-        signal.raise_signal(signal.SIGHUP)
-        assert handled == [signal.SIGHUP]
+        signal.raise_signal(ENDING[0])
+        signal.raise_signal(ENDING[-1])
+        assert handled == [ENDING[-1]]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, ENDING[-1]])
 def test_a_signal_that_is_ignored_stays_so(number):
     before = signal.signal(number, signal.SIG_IGN)
     try:

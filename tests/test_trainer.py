@@ -33,6 +33,7 @@ from iadb_helpers.data import all_images, compact_images
 from iadb_helpers.history import FETCH_EVERY
 from iadb_helpers.machine import device as machine_device
 from iadb_helpers.machine.device import describe
+from iadb_helpers.machine.interrupts import ENDING
 from iadb_helpers.machine.tensor_files import read_tensors, save_tensors
 from iadb_helpers.recipes import Recipe
 from iadb_helpers.trainer import _name
@@ -1024,7 +1025,7 @@ def wait_for(path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", ENDING)
 def test_a_signal_to_end_saves_says_so_and_ends(tmp_path, number):
     process = in_a_process(ENDLESS, str(tmp_path / "t"), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     wait_for(tmp_path / "t")
