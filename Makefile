@@ -7,11 +7,15 @@ OLDEST := .venv-oldest
 # Small tests want one thread a process: threads would wait for each other at every step.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q
 
-.PHONY: tutorial check test test-browser test-oldest notebooks student playground benchmark figures lab environment
+.PHONY: tutorial site check test test-browser test-oldest notebooks student playground banner benchmark figures lab environment
 
-# Real digits in, a trained network, generated digits and the pages of all notebooks out, under results/.
+# Real digits in; out, under results/: a trained network, generated digits, and all lessons as pages from index.html on.
 tutorial: environment
 	$(BIN)/python -m tools.notebooks tutorial
+
+# The whole series as a website in site/, which opens from that folder with no network.
+site: environment
+	$(BIN)/python -m tools.site
 
 # Format, lint, types and the fast tests: a minute.
 check: $(TEACHING)
@@ -37,7 +41,7 @@ test-browser: environment
 test-oldest:
 	$(PYTHON) -m venv $(OLDEST)
 	$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check uv
-	$(OLDEST)/bin/uv pip install --quiet --python $(OLDEST)/bin/python --resolution lowest-direct -e ".[notebooks,metrics,tests,teaching]"
+	$(OLDEST)/bin/uv pip install --quiet --python $(OLDEST)/bin/python --resolution lowest-direct -e ".[notebooks,metrics,site,tests,teaching]"
 	OMP_NUM_THREADS=1 $(OLDEST)/bin/python -m pytest -q -n 2 -m "not slow" --ignore=tests/browser tests
 
 # Runs every notebook from top to bottom, stores its outputs, writes down how long each took, and the student copies.
@@ -53,6 +57,10 @@ student: $(TEACHING)
 # Writes docs/playground.html, the network that ships as a page for whoever installs nothing.
 playground: environment
 	$(BIN)/python -m iadb_helpers.explorer page docs/playground.html
+
+# Writes docs/banner.gif and docs/banner.png, the first picture of the README and of the website.
+banner: environment
+	$(BIN)/python -m tools.banner
 
 # Speed and quality on this machine into benchmarks/results.json: minutes, or an hour with FULL=--full. What is stored for
 # this machine is not measured again, or all of it with FULL=--again.

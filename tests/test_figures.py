@@ -6,7 +6,7 @@ import pytest
 from faults import naming
 
 from tools import figures
-from tools.notebooks import series
+from tools.lessons import series
 
 GPU = "cuda (NVIDIA H100, bfloat16) of 16 × x86-64"
 PAGE = "before\n<!-- figures: gpu -->\nold\n<!-- end -->\nafter\n"

@@ -11,8 +11,8 @@ from torch import nn
 
 from iadb_helpers.exercises.checking import LESSONS, tasks_of, verdict
 from tools import student
-from tools.notebooks import SOLUTIONS, series
-from tools.student import STUDENT, main, student_copy, student_files
+from tools.lessons import SOLUTIONS, STUDENT, series
+from tools.student import main, student_copy, student_files
 
 COPIES = sorted(STUDENT.glob("*.ipynb"))
 CHECK = re.compile(r"^check\(\"([\w.]+)\", (\w+)\)$", flags=re.M)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from iadb_helpers.machine.files import ROOT, display_path, write_together
-from tools.notebooks import series
+from tools.lessons import series
 
 Results = dict[str, dict[str, dict]]  # {benchmark: {machine: section}}
 UNMEASURED = "not measured"

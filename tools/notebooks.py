@@ -2,12 +2,15 @@
 
 import argparse
 import asyncio
+import base64
 import contextlib
+import io
 import os
 import signal
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import nbformat
@@ -15,37 +18,18 @@ import torch
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbclient.util import ensure_async
+from PIL import Image
 
 from iadb_helpers.machine.device import describe_machine, pick_device
-from iadb_helpers.machine.files import ROOT, display_path, results_dir, write_atomically
+from iadb_helpers.machine.files import display_path, results_dir, write_atomically
 from iadb_helpers.machine.profile import profile
 from iadb_helpers.weights import shipped_path
-from tools.pages import write_page
+from tools.lessons import NOTEBOOKS, SOLUTIONS, series
+from tools.site.build import build
+from tools.site.front import own_front_page
 
-NOTEBOOKS = ROOT / "notebooks"
-SOLUTIONS = NOTEBOOKS / "solutions"
 WIDGET = "application/vnd.jupyter.widget-view+json"
-
-
-def series(lessons: Sequence[str] = ()) -> list[Path]:
-    """The lessons in order, and after them the appendices.
-
-    Args:
-        lessons: the numbers of some, for example "03" or "A1"; all where there is none.
-
-    Raises:
-        ValueError: for a number that no notebook has, or where there are no notebooks.
-    """
-    paths = sorted(NOTEBOOKS.glob("[0-9A][0-9]_*.ipynb"))
-    if not paths:
-        raise ValueError(
-            f"there are no notebooks in {display_path(NOTEBOOKS)}: run this from a checkout of the project"
-        )
-    numbers = [path.name[:2] for path in paths]
-    for lesson in lessons:
-        if lesson not in numbers:
-            raise ValueError(f"lessons must be of {', '.join(numbers)}, got {lesson!r}")
-    return [path for path in paths if not lessons or path.name[:2] in lessons]
+PNG = "image/png"
 
 
 class Interrupted(Exception):
@@ -113,7 +97,8 @@ def execute(path: Path, progress: bool = True) -> nbformat.NotebookNode:
         resources={"metadata": {"path": str(path.parent)}},
         on_cell_start=announce,
         on_notebook_start=lambda notebook: client.interrupt_on_ctrl_c(),
-        extra_arguments=["--log-level=ERROR"],
+        # Twice the pixels for the same size on the page, so that a figure is sharp on the screens of today.
+        extra_arguments=["--log-level=ERROR", "--InlineBackend.figure_formats=retina"],
     )
     client.execute()
     for cell in notebook.cells:
@@ -121,33 +106,57 @@ def execute(path: Path, progress: bool = True) -> nbformat.NotebookNode:
         if "outputs" in cell:  # a bar that has wiped itself leaves an empty line, which would be shown in red
             cell.outputs = [output for output in cell.outputs if output.get("text", "full").strip()]
         for output in cell.get("outputs", []):
+            if PNG in output.get("data", {}):
+                output.data[PNG] = with_a_palette(output.data[PNG])
             if WIDGET in output.get("data", {}) and "text/html" in output.data:  # which works without a kernel, too
                 del output.data[WIDGET]
     notebook.metadata.language_info.pop("version", None)
     return notebook
 
 
+def with_a_palette(png: str) -> str:
+    """The same picture in at most 256 colours, base64 in and out: a third of the bytes, and to the eye no other.
+
+    Twice the pixels would otherwise make a notebook too large to be read on the web.
+    """
+    smaller = io.BytesIO()
+    with Image.open(io.BytesIO(base64.b64decode(png))) as picture:
+        picture.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(smaller, "PNG", optimize=True)
+    return base64.b64encode(smaller.getvalue()).decode()
+
+
 def tutorial(lessons: Sequence[str] = ()) -> None:
-    """Run the series for real: 03 trains, 05 samples what 03 trained; notebooks and pages go to the results folder."""
+    """Run the series for real: 03 trains, 05 samples what 03 trained; notebooks and pages go to the results folder.
+
+    The pages are written at the end, and also where a lesson has failed: then of those that ran before it.
+    """
     results = results_dir()
-    if results.resolve() == NOTEBOOKS.resolve():
-        raise ValueError("IADB_RESULTS must not be the folder of the lessons, which would be overwritten")
+    ran = results / "notebooks"
+    if NOTEBOOKS.resolve() in (results.resolve(), ran.resolve()):
+        raise ValueError("IADB_RESULTS must not be the checkout nor the lessons, which would be overwritten")
     paths = series(lessons)
     print(f"profile {profile().name!r}, on {describe_machine(pick_device())}")
-    for path in paths:
-        started = time.monotonic()
-        executed = results / path.name
-        write_atomically(executed, nbformat.writes(execute(path)).encode())
-        page = write_page(executed)
-        if (SOLUTIONS / path.name).is_file():  # as they are stored: their lesson's page has a link to them
-            solutions = results / "solutions" / path.name
-            write_atomically(solutions, (SOLUTIONS / path.name).read_bytes())
-            write_page(solutions)
-        print(f"\r{path.stem}: {time.monotonic() - started:.0f} s → {display_path(page)}".ljust(79))
+    done: dict[str, Path] = {}
+    try:
+        for path in paths:
+            started = time.monotonic()
+            executed = ran / path.name
+            write_atomically(executed, nbformat.writes(execute(path)).encode())
+            done[path.name] = executed
+            print(f"\r{path.stem}: {time.monotonic() - started:.0f} s".ljust(79))
+    except CellExecutionError:
+        _write_pages(results, done)
+        raise
+    _write_pages(results, done)
     print(f"""
-The notebooks as they ran, and as pages for a browser: {display_path(results)}/*.ipynb, *.html
+Begin here: {display_path(results)}/index.html, the lessons as they ran, and their notebooks in {display_path(ran)}/
 The digits that your network drew: {display_path(results)}/generated_mnist.png and .gif
 Open the notebooks yourself: make lab""")
+
+
+def _write_pages(results: Path, done: dict[str, Path]) -> None:
+    names, drawn = {Path(name).stem for name in done}, results / "generated_mnist.png"
+    build(results, partial(own_front_page, ran=names, drawn=drawn), done)
 
 
 def store(lessons: Sequence[str] = ()) -> dict[str, float]:

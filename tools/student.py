@@ -10,9 +10,8 @@ from nbconvert.exporters.exporter import ResourcesDict
 from nbgrader.preprocessors import ClearSolutions
 
 from iadb_helpers.machine.files import display_path, write_together
-from tools.notebooks import NOTEBOOKS, series
+from tools.lessons import STUDENT, series
 
-STUDENT = NOTEBOOKS / "student"
 SOLUTION = "### BEGIN SOLUTION"
 NOTE = "*Student copy. Write where a cell says YOUR CODE HERE, then run the check below it.*"
 LINK = re.compile(r"\]\((?!\w+:|#)([^)#\s]+)")

@@ -16,6 +16,8 @@ from playwright.sync_api import sync_playwright
 from iadb_helpers.explorer.__main__ import main
 from iadb_helpers.machine import ROOT
 from tools import browsers
+from tools.site.build import build
+from tools.site.front import front_page
 
 STATIC = """import torch
 from iadb_helpers.explorer import blending_frames, scrubber
@@ -61,6 +63,14 @@ def visit(chromium):
     for context in contexts:
         context.close()
     assert errors == []
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory):
+    """What ``make site`` writes."""
+    out = tmp_path_factory.mktemp("site")
+    build(out, front_page)
+    return out
 
 
 @pytest.fixture(scope="session")

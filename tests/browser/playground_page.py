@@ -35,9 +35,9 @@ def alpha(page: Page) -> float:
     return float(page.locator("output").first.inner_text().split()[-1])
 
 
-def serious(page: Page, within: str | None = None) -> list[tuple[str, str]]:
-    """What axe finds wrong with a page, or a part of it: the rule and the element."""
-    found = Axe().run(page, context=within)["violations"]
+def serious(page: Page, within: str | dict | None = None) -> list[tuple[str, str]]:
+    """What axe finds wrong with a page, or a part of it (a selector, or axe's context): the rule and the element."""
+    found = Axe().run(page, context=within, options={"resultTypes": ["violations"]})["violations"]
     return [
         (rule["id"], node["html"][:200])
         for rule in found

@@ -1,16 +1,12 @@
 """The static form of the slider, alone and in a rendered notebook, as files with the network blocked."""
 
-import shutil
-
 import pytest
 import torch
 
 from iadb_helpers import load_pretrained, to_display
 from iadb_helpers.explorer import deblending_frames, jump_frames, scrubber
-from iadb_helpers.machine import ROOT
 from tests.browser.explorer_page import ExplorerPage
 from tests.browser.playground_page import serious
-from tools.pages import write_page
 
 PAGE = (
     '<!DOCTYPE html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
@@ -33,12 +29,10 @@ def file(frames, tmp_path_factory):
     return out
 
 
-@pytest.fixture(scope="module")
-def rendered(tmp_path_factory):
-    """Lesson 06 as it is stored, rendered to HTML."""
-    notebook = tmp_path_factory.mktemp("rendered") / "06_alpha_explorer.ipynb"
-    shutil.copy(ROOT / "notebooks" / notebook.name, notebook)
-    return write_page(notebook)
+@pytest.fixture
+def rendered(site):
+    """Lesson 06 as it is stored, as a page of the site."""
+    return site / "notebooks" / "06_alpha_explorer.html"
 
 
 @pytest.fixture
@@ -188,7 +182,7 @@ def test_a_rendered_lesson_without_scripts_has_the_strip(visit, rendered):
     page = visit(rendered, scripts=False)
     strip = page.locator("img[alt*='the digit in mind']")
     assert strip.evaluate("image => image.naturalWidth") > 500 and strip.bounding_box()["width"] > 500
-    assert page.locator(".jp-OutputArea input, .jp-OutputArea canvas").count() == 0
+    assert page.locator(".cell_output input, .cell_output canvas").count() == 0
 
 
 def test_keys_move_the_slider_and_both_ends_are_stored_to_the_pixel(shown, frames):

@@ -1,0 +1,18 @@
+"""Formulas of the site: typeset when it is built, or named."""
+
+import pytest
+
+from tools.site.maths import FormulaError, mathml
+
+
+def test_a_formula_becomes_mathml():
+    inline, block = mathml(r"x_\alpha"), mathml(r"\frac{1}{2}", "block")
+    assert inline.startswith("<math") and "<msub" in inline and 'display="inline"' in inline
+    assert "<mfrac" in block and 'display="block"' in block
+
+
+@pytest.mark.parametrize("formula", [r"\nosuchcommand{x}", r"\frac{1}", r"x_", r"\left( x"])
+def test_a_formula_that_cannot_be_typeset_is_named(formula):
+    with pytest.raises(FormulaError) as raised:
+        mathml(formula)
+    assert repr(formula) in str(raised.value)

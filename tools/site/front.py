@@ -1,0 +1,95 @@
+"""The pages that the site makes of what it has: its front, the start of a reader's own run, lists and downloads."""
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from string import Template
+
+from iadb_helpers.machine.files import ROOT
+from tools.lessons import NOTEBOOKS
+from tools.site.lesson import Figures
+
+BANNER = (
+    "Five squares of noise turn into the handwritten digits 7, 5, 2, 3 and 1 as α goes from 0 to 1; below each, the"
+    " network's guess goes from a grey blob to the digit long before the noise shows it."
+)
+DRAWN = "Sixty-four squares in eight rows, each what a network drew from one noise sample in lesson 05."
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a list of lessons shows of one: its page's name, title, question, and the HTML of its best picture."""
+
+    name: str
+    title: str
+    question: str
+    picture: str
+
+
+def filled(template: str, **values: str) -> str:
+    """A page of ``templates/`` with its $names filled in."""
+    path = Path(__file__).parent / "templates" / f"{template}.md"
+    return Template(path.read_text(encoding="utf-8")).substitute(values)
+
+
+def toctree(caption: str, entries: Sequence[str]) -> str:
+    """A hidden table of contents, which the navigation shows under its caption; an entry may be ``title <page>``."""
+    return f"```{{toctree}}\n:hidden:\n:maxdepth: 1\n:caption: {caption}\n\n" + "\n".join(entries) + "\n```\n"
+
+
+def cards(lessons: Sequence[Card]) -> str:
+    """A list of lessons, each with its best picture."""
+    each = "\n".join(
+        f'<a class="card" href="notebooks/{card.name}.html"><span class="picture">{card.picture}</span>'
+        f"<strong>{card.title}</strong><span>{card.question}</span></a>"
+        for card in lessons
+    )
+    return f'<div class="cards">\n{each}\n</div>'
+
+
+def front_page(lessons: Sequence[Card], figures: Figures) -> str:
+    """The site's front: the network live, three doors, the sampler as the README has it, and the lessons."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    sampler = re.findall(r"```python\n.*?```", readme, flags=re.S)[0]
+    return filled("front", banner=BANNER, sampler=sampler, cards=cards(lessons))
+
+
+def own_front_page(lessons: Sequence[Card], figures: Figures, ran: Collection[str], drawn: Path) -> str:
+    """The start of a reader's own run.
+
+    Args:
+        lessons: a card for each.
+        figures: takes in the picture of what was drawn.
+        ran: the names of the lessons that ran.
+        drawn: the picture of the digits that lesson 05 drew, if it is there.
+    """
+    digits = figures.element(drawn.read_bytes(), DRAWN, up="", width=400) if drawn.is_file() else ""
+    others = [card for card in lessons if card.name not in ran]
+    stored = f"## As they are stored\n\nThese did not run here.\n\n{cards(others)}" if others else ""
+    return filled("own_run", digits=digits, cards=cards([card for card in lessons if card.name in ran]), others=stored)
+
+
+def list_page(title: str, text: str, pages: Sequence[str]) -> str:
+    """A page that lists others of its folder."""
+    return f"# {title}\n\n{text}\n\n```{{toctree}}\n:maxdepth: 1\n\n" + "\n".join(pages) + "\n```\n"
+
+
+def downloads_page(lessons: Sequence[Card], course: Path, playground: Path) -> str:
+    """What can be taken away from the site, and how large it is."""
+    forms = {"": "lesson", "student/": "student copy", "solutions/": "solutions of the exercises"}
+    rows = [
+        " | ".join(
+            f'<a href="notebooks/{folder}{card.name}.ipynb" download>{words}</a>'
+            if (NOTEBOOKS / folder / f"{card.name}.ipynb").is_file()
+            else ""
+            for folder, words in forms.items()
+        )
+        for card in lessons
+    ]
+    table = "\n".join(f"| {card.title} | {row} |" for card, row in zip(lessons, rows, strict=True))
+    return filled("downloads", course=_size(course), playground=_size(playground), rows=table)
+
+
+def _size(path: Path) -> str:
+    return f"{path.stat().st_size / 1e6:.1f} MB"

@@ -1,0 +1,158 @@
+"""Lays the sources of all pages out as they lie in the checkout, so that the links between them stay as they are."""
+
+import re
+import shutil
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from iadb_helpers.machine.files import ROOT, display_path
+from tools.lessons import SOLUTIONS, STUDENT, series
+from tools.site.front import Card, downloads_page, list_page, toctree
+from tools.site.lesson import MOMENTS, Figures, SiteError, as_page, best_picture, check_was_run, question_of
+from tools.site.reference import write_reference
+
+PLAYGROUND = ROOT / "docs" / "playground.html"
+# The pages beside the lessons, by the title under which the navigation shows them.
+PAGES = {
+    "Teach and run": ("docs/class.md", "docs/install.md", "docs/troubleshooting.md", "docs/gpu.md"),
+    "Build on it": ("benchmarks/README.md", "iadb_helpers/weights/README.md", "CONTRIBUTING.md", "CHANGELOG.md"),
+}
+# What these pages link to besides each other, and so is handed out with them.
+LINKED = (
+    "LICENSE",
+    "CITATION.cff",
+    "pyproject.toml",
+    "requirements.txt",
+    "benchmarks/results.json",
+    "benchmarks/results.png",
+)
+# The checkout, without what a run leaves in it.
+COURSE = (
+    *("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE", "CITATION.cff", "Makefile", "pyproject.toml"),
+    *("requirements.txt", "requirements-teaching.txt", "requirements-browser.txt", "environment.yml"),
+    *("notebooks", "iadb_helpers", "tools", "benchmarks", "docs", "tests", ".ci", ".github", ".gitignore"),
+)
+NOT_SOURCE = re.compile(r"__pycache__|\.ipynb_checkpoints")
+
+
+# Makes the front page, of a card for each lesson and the folder that takes in pictures.
+Front = Callable[[Sequence[Card], Figures], str]
+
+
+class Stage:
+    """Two folders: ``source`` for what Sphinx turns into pages, ``extra`` for what is handed out as it is."""
+
+    def __init__(self, folder: Path) -> None:
+        self.source, self.extra = folder / "source", folder / "extra"
+        self.figures = Figures(self.extra / "figures")
+
+    def write(self, name: str, text: str) -> None:
+        path = self.source / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+    def hand_out(self, path: Path, name: str) -> Path:
+        """Copy a file to a place on the site, and return where it lies."""
+        copy = self.extra / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        return Path(shutil.copyfile(path, copy))
+
+    def notebook(self, path: Path, name: str, links: list[tuple[str, str]], **metadata: bool) -> NotebookNode:
+        """Write the page of a notebook, hand the notebook out beside it, and return it."""
+        notebook = nbformat.read(path, as_version=4)
+        self.hand_out(path, f"{name}.ipynb")
+        page = as_page(notebook, links, self.figures, up="../" * name.count("/"))
+        page.metadata.update(metadata)
+        self.write(f"{name}.ipynb", nbformat.writes(page))
+        return notebook
+
+
+def lay_out(stage: Stage, front: Front, lessons: Mapping[str, Path]) -> None:
+    """Write all sources of the site.
+
+    Args:
+        stage: where to.
+        front: makes the front page.
+        lessons: {file name: where it lies} of lessons that were run elsewhere than in the checkout.
+
+    Raises:
+        SiteError: for a lesson that was never run, a lesson without a best picture, or a missing playground.
+    """
+    if not PLAYGROUND.is_file():
+        raise SiteError(f"{display_path(PLAYGROUND)} is missing: make playground writes it")
+    deck = [_lesson(stage, lessons.get(path.name, path)) for path in series()]
+    for title, text, form in (
+        ("Student copies", STUDENT_TEXT, STUDENT),
+        ("Solutions of the exercises", SOLUTIONS_TEXT, SOLUTIONS),
+    ):
+        there = [card.name for card in deck if (form / f"{card.name}.ipynb").is_file()]
+        stage.write(f"notebooks/{form.name}/index.md", list_page(title, text, there))
+    stage.hand_out(PLAYGROUND, "docs/playground.html")
+    for banner in ("docs/banner.gif", "docs/banner.png"):
+        stage.hand_out(ROOT / banner, banner)
+    for page in (page for pages in PAGES.values() for page in pages):
+        stage.write(page, _as_source(ROOT / page))
+    for linked in LINKED:
+        path = stage.source / linked
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / linked, path)
+    write_reference(stage.source / "reference")
+    course = _course(stage.extra / "course.zip")
+    stage.write("downloads.md", downloads_page(deck, course, PLAYGROUND))
+    contents = toctree("Lessons", [f"notebooks/{card.name}" for card in deck])
+    contents += toctree("Write it yourself", ["notebooks/student/index", "notebooks/solutions/index"])
+    contents += toctree("Teach and run", [*map(_page, PAGES["Teach and run"]), "downloads"])
+    contents += toctree("Build on it", ["Reference <reference/index>", *map(_page, PAGES["Build on it"])])
+    stage.write("index.md", f"{front(deck, stage.figures)}\n{contents}")
+
+
+STUDENT_TEXT = "The lessons with blanks where you write, and after each a check that says in words what is wrong."
+SOLUTIONS_TEXT = "What the exercises at each lesson's end ask for, with what it shows. Try them first."
+
+
+def _lesson(stage: Stage, path: Path) -> Card:
+    """The pages of a lesson: itself, its student copy and its solutions."""
+    name, playground = path.stem, f"docs/playground.html#{MOMENTS[path.stem[:2]]}"
+    links = [("Download the notebook", f"{name}.ipynb"), ("Open the playground at this moment", f"../{playground}")]
+    if (STUDENT / path.name).is_file():  # a lesson without a blank has none
+        links.insert(1, ("Student copy", f"student/{name}.html"))
+    notebook = stage.notebook(path, f"notebooks/{name}", links)
+    check_was_run(notebook, display_path(path))
+    for folder, words in ((STUDENT, "Download this copy"), (SOLUTIONS, "Download the solutions")):
+        if (folder / path.name).is_file():
+            links = [(words, f"{name}.ipynb"), ("The complete lesson", f"../{name}.html")]
+            stage.notebook(folder / path.name, f"notebooks/{folder.name}/{name}", links, nosearch=True)
+    best = best_picture(notebook)
+    if best is None:
+        raise SiteError(f"{display_path(path)} has no picture in a cell with the tag best-picture")
+    title, question = question_of(notebook)
+    png, alt, _ = best
+    return Card(name, title, question, stage.figures.element(png, alt, up=""))
+
+
+def _page(path: str) -> str:
+    return path.removesuffix(".md")
+
+
+def _as_source(path: Path) -> str:
+    """A page of the checkout. Links to the playground open it instead of saving it, those to code lead to its page."""
+    text = path.read_text(encoding="utf-8")
+    text = re.sub(r"\[([^\]]+)\]\(((?:[\w./]*/)?playground\.html)\)", r'<a href="\2">\1</a>', text)
+    return re.sub(
+        r"\[([^\]]+)\]\(((?:\.\./)*)(iadb_helpers/[\w/]+)\.py\)", r'<a href="\2_modules/\3.html">\1</a>', text
+    )
+
+
+def _course(archive: Path) -> Path:
+    """The course in one file."""
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
+        for top in COURSE:
+            for path in [ROOT / top] if (ROOT / top).is_file() else sorted((ROOT / top).rglob("*")):
+                if path.is_file() and not NOT_SOURCE.search(str(path)):
+                    packed.write(path, f"iadb-course/{path.relative_to(ROOT).as_posix()}")
+    return archive
