@@ -4,7 +4,6 @@ import tomllib
 from pathlib import Path
 
 project = "Iterative α-(de)Blending"
-author = copyright = "the authors of this course"
 version = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"][
     "version"
 ]
@@ -40,7 +39,10 @@ html_copy_source = False
 html_show_sourcelink = False
 html_show_search_summary = False  # it would fetch pages, which a browser forbids where they are files
 html_context = {"default_mode": "auto"}  # light or dark, as the reader's system is
+html_show_copyright = False
 html_theme_options = {
+    "extra_footer": "<p>Code and weights: Apache-2.0. Text and pictures: CC BY 4.0.</p>",
+    "footer_content_items": ["extra-footer.html"],
     "use_download_button": False,  # a lesson's own row of links says what it downloads
     "use_fullscreen_button": False,
     "navbar_persistent": [],  # the search stands in the sidebar

@@ -9,6 +9,7 @@ from matplotlib import colormaps
 from matplotlib.figure import Figure
 from PIL import Image
 
+from iadb_helpers.machine import ROOT
 from tests.faults import naming
 from tools.site.dark import CHALK, PAPER, darkened, on_dark
 
@@ -178,3 +179,9 @@ def test_the_twin_is_a_png_with_a_palette_even_where_a_picture_has_all_greys():
 def test_what_is_no_png_is_refused(content):
     with pytest.raises(ValueError, match=naming("png", content[:16])):
         darkened(content)
+
+
+def test_the_paper_is_the_background_of_a_dark_page():
+    """Else each figure would stand in a box."""
+    css = (ROOT / "docs" / "_static" / "site.css").read_text(encoding="utf-8")
+    assert "--pst-color-background: #{:02x}{:02x}{:02x}; color-scheme: dark".format(*PAPER) in css

@@ -31,6 +31,8 @@ def mathml(formula: str, display: str = "inline") -> str:
         typeset = convert(formula, display=display)
     except Exception as error:  # the converter lets out whatever its parser stumbles on
         raise FormulaError(f"{formula!r} cannot be typeset: {type(error).__name__} {error}".strip()) from error
+    # The bars of a norm keep the line's height: browsers would stretch the left one, and not the right one if squared.
+    typeset = typeset.replace("<mo>&#x02016;</mo>", '<mo stretchy="false">&#x02016;</mo>')
     if "\\" in typeset:  # a command that it does not know is passed on as text
         raise FormulaError(f"{formula!r} has a command that is not known: {typeset}")
     for element in ElementTree.fromstring(typeset).iter():
