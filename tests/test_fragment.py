@@ -70,11 +70,11 @@ def test_every_moment_lies_where_the_script_looks_for_it(frames):
     assert np.abs(bytes_of(frames.x_alpha[2, 0]) - bytes_of(frames.x_alpha[3, 0])).mean() > 12
 
 
-def test_the_tangent_is_red_where_ink_is_added_and_blue_where_it_is_taken(frames):
+def test_the_tangent_is_orange_where_ink_is_added_and_blue_where_it_is_taken(frames):
     pixels = picture(payload(frames, ("tangent",))["panels"][0]["ends"])
     found, tangent = digit(pixels, 0, 0, 0, 3), frames.tangent[0, 0, 0].numpy()
-    red, blue = found[..., 0], found[..., 2]
-    assert (red > blue)[tangent > 1].all() and (blue > red)[tangent < -1].all()
+    orange, blue = found[..., 0], found[..., 2]
+    assert (orange > blue)[tangent > 1].all() and (blue > orange)[tangent < -1].all()
     assert (tangent > 1).any() and (tangent < -1).any()
 
 

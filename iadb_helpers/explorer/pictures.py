@@ -5,7 +5,6 @@ import math
 from base64 import b64encode
 from collections.abc import Sequence
 
-import matplotlib
 import numpy as np
 from PIL import Image
 from torch import Tensor
@@ -37,14 +36,25 @@ def capacity(digits: int) -> int:
 
 def tile(x: Tensor, signed: bool, columns: int) -> Image.Image:
     """Moments row by row, each a square of its digits: [F, N, 1, 32, 32] to one picture."""
-    # D in few colours, since grain in many compresses badly.
-    display = ((x / (2 * LARGEST_TANGENT) + 0.5).clamp(0, 1) * 31).round() / 31 if signed else to_display(x)
-    framed = pad(display, (1, 1, 1, 1), value=0.5)  # make_grid's own border is left out around a single picture
+    colours = signed_colours(x) if signed else to_display(x).expand(*x.shape[:2], 3, *x.shape[3:])
+    framed = pad(colours, (1, 1, 1, 1), value=0.5)  # make_grid's own border is left out around a single picture
     moments = [make_grid(list(digits), nrow=across(len(digits)), padding=0, pad_value=0.5) for digits in framed]
-    tiled = make_grid(moments, nrow=columns, padding=0)[0].numpy()
-    if signed:
-        return Image.fromarray((matplotlib.colormaps["RdBu_r"](tiled)[..., :3] * 255).round().astype(np.uint8))
-    return Image.fromarray((tiled * 255).round().astype(np.uint8)).convert("RGB")
+    tiled = make_grid(moments, nrow=columns, padding=0).permute(1, 2, 0).numpy()
+    return Image.fromarray((tiled * 255).round().astype(np.uint8))
+
+
+def signed_colours(x: Tensor) -> Tensor:
+    """D in the playground's colours, which fit a light and a dark page: orange adds ink, blue takes it away.
+
+    Args:
+        x: [..., 1, 32, 32], where 0 becomes black.
+
+    Returns:
+        [..., 3, 32, 32] in [0, 1]: in few colours, since grain in many compresses badly.
+    """
+    share = (x / LARGEST_TANGENT).clamp(-1, 1).mul(15).round() / 15
+    orange, blue = (Tensor(colour).reshape(3, 1, 1) / 255 for colour in ((255, 160, 40), (70, 160, 255)))
+    return share.abs() ** 0.7 * (orange * (share > 0) + blue * (share <= 0))
 
 
 def paste(pictures: Sequence[Image.Image], columns: int, gap: int = 0) -> Image.Image:
