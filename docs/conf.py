@@ -18,7 +18,7 @@ extensions = [
     "tools.site.maths",
     "tools.site.signatures",
 ]
-smartquotes = False  # code in prose is read by people who type it
+smartquotes_action = "D"  # dashes, but no quotes: code in prose is read by people who type it
 
 nb_execution_mode = "off"  # a page shows what is stored
 nb_ipywidgets_js = {}  # which would come from a network

@@ -49,6 +49,8 @@ def test_a_page_begins_with_its_links_and_its_best_picture(lesson, figures):
     assert 'alt="the &quot;best&quot;"' in best and 'src="../figures/' in best and 'width="4"' in best
     assert rest == ["**Is it so?**", "Yes."]
     assert lesson.cells[0].source == OPENING
+    copy = as_page(lesson, [], figures, up="../", kind="student copy")
+    assert copy.cells[0].source.startswith("# 99 · A lesson: student copy\n")
 
 
 def test_a_figure_has_a_twin_for_a_dark_page_and_is_kept_once(lesson, figures):
@@ -64,6 +66,13 @@ def test_a_figure_has_a_twin_for_a_dark_page_and_is_kept_once(lesson, figures):
     assert all(name in str(page) for name in files)
     light = figures.folder / output.data["text/html"].partition("figures/")[2].partition('"')[0]
     assert light.read_bytes() == base64.b64decode(png(0))
+
+
+def test_what_is_said_to_a_reader_who_predicted_nothing_is_left_out(lesson, figures):
+    said = nbformat.v4.new_output("stream", text="it was 3\nyou wrote nothing down\n")
+    lesson.cells[1].outputs.append(said)
+    page = as_page(lesson, [], figures, up="")
+    assert page.cells[1].outputs[-1].text == "it was 3\n" and "nothing" in said.text
 
 
 def test_the_best_picture_is_the_tagged_one(lesson):

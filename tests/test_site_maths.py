@@ -15,6 +15,10 @@ def test_the_bars_of_a_norm_are_of_one_height():
     assert mathml(r"\lVert x\rVert^2").count('stretchy="false"') == 2
 
 
+def test_a_prime_is_not_raised_twice():
+    assert "msup" not in mathml("D'(x)") and "msup" in mathml("D^2")
+
+
 @pytest.mark.parametrize("formula", [r"\nosuchcommand{x}", r"\frac{1}", r"x_", r"\left( x"])
 def test_a_formula_that_cannot_be_typeset_is_named(formula):
     with pytest.raises(FormulaError) as raised:

@@ -1,13 +1,18 @@
 // What a page does by itself: the network runs on the front page where there is room, and print shows what is folded.
 
-// Answers that somebody prints are to be read; afterwards they are folded as before.
-let opened = [];
+// Answers that somebody prints are to be read, and paper is white; afterwards all is as before.
+let opened = [], theme;
 addEventListener("beforeprint", () => {
+  const root = document.documentElement;
   opened = [...document.querySelectorAll("details:not([open])")];
   for (const details of opened) details.open = true;
+  theme = root.dataset.theme;
+  root.dataset.theme = "light";
+  for (const image of document.querySelectorAll("img.only-light")) image.loading = "eager"; // seen for the first time
 });
 addEventListener("afterprint", () => {
   for (const details of opened) details.open = false;
+  document.documentElement.dataset.theme = theme;
 });
 
 // The playground takes the banner's place once it is there. A phone keeps the banner, and a link.

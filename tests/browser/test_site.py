@@ -84,7 +84,7 @@ def test_subscripts_stand_below_the_line(visit, site):
     assert 1 < below - base < 10
 
 
-def test_print_shows_what_is_folded_and_cuts_no_line(visit, site):
+def test_print_is_light_shows_what_is_folded_and_cuts_no_line(visit, site):
     page = visit(site / "notebooks" / "00_the_idea.html", color_scheme="dark")
     assert page.locator("details[open]").count() == 0
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
@@ -92,9 +92,14 @@ def test_print_shows_what_is_folded_and_cuts_no_line(visit, site):
     assert page.locator("details:not([open])").count() == 0
     assert page.locator(".bd-article pre").evaluate_all("all => all.filter(p => p.scrollWidth > p.clientWidth)") == []
     assert page.locator(".best img.only-light").is_visible() and page.locator(".best img.only-dark").is_hidden()
+    colours = page.locator("body, .bd-article p, .bd-article pre span").evaluate_all(
+        "all => [...new Set(all.map(e => getComputedStyle(e).color))]"
+    )
+    assert "rgb(255, 215, 0)" not in colours  # yellow words of code, as on a dark page
     page.emulate_media(media="screen")
     page.evaluate("dispatchEvent(new Event('afterprint'))")
     assert page.locator("details[open]").count() == 0
+    assert page.locator("html").get_attribute("data-theme") == "dark"
 
 
 def test_the_network_runs_on_the_front_page_where_there_is_room(visit, site):

@@ -1,4 +1,4 @@
-"""The pages that the site makes of what it has: its front, the start of a reader's own run, lists and downloads."""
+"""The pages that the site makes of what it has: its front, the start of a reader's own run, downloads."""
 
 import re
 from collections.abc import Collection, Sequence
@@ -70,14 +70,9 @@ def own_front_page(lessons: Sequence[Card], figures: Figures, ran: Collection[st
     return filled("own_run", digits=digits, cards=cards([card for card in lessons if card.name in ran]), others=stored)
 
 
-def list_page(title: str, text: str, pages: Sequence[str]) -> str:
-    """A page that lists others of its folder."""
-    return f"# {title}\n\n{text}\n\n```{{toctree}}\n:maxdepth: 1\n\n" + "\n".join(pages) + "\n```\n"
-
-
 def downloads_page(lessons: Sequence[Card], course: Path, playground: Path) -> str:
     """What can be taken away from the site, and how large it is."""
-    forms = {"": "lesson", "student/": "student copy", "solutions/": "solutions of the exercises"}
+    forms = {"": "lesson", "student/": "student copy", "solutions/": "solutions"}
     rows = [
         " | ".join(
             f'<a href="notebooks/{folder}{card.name}.ipynb" download>{words}</a>'

@@ -13,6 +13,7 @@ from nbformat import NotebookNode
 from tools.site.dark import darkened
 
 PNG = "image/png"
+UNANSWERED = "you wrote nothing down"  # what recall says in the run that is stored, to nobody
 BEST = "best-picture"  # the tag of the cell whose figure a lesson's page begins with
 # Where in the playground the reader sees what a lesson is about; the address of a moment comes from the page itself.
 MOMENTS = {
@@ -99,7 +100,9 @@ def check_was_run(notebook: NotebookNode, name: str) -> None:
         raise SiteError(f"{name} was never run from top to bottom: make notebooks runs it and stores its outputs")
 
 
-def as_page(notebook: NotebookNode, links: list[tuple[str, str]], figures: Figures, up: str) -> NotebookNode:
+def as_page(
+    notebook: NotebookNode, links: list[tuple[str, str]], figures: Figures, up: str, kind: str = ""
+) -> NotebookNode:
     """The notebook with what only a page has; the one given is not changed.
 
     Args:
@@ -107,6 +110,7 @@ def as_page(notebook: NotebookNode, links: list[tuple[str, str]], figures: Figur
         links: (words, address) of what stands under the title.
         figures: takes in its pictures.
         up: the way from the page to the site's root.
+        kind: what follows the title.
     """
     page = deepcopy(notebook)
     best = best_picture(page)
@@ -116,6 +120,9 @@ def as_page(notebook: NotebookNode, links: list[tuple[str, str]], figures: Figur
                 width = output.metadata.get(PNG, {}).get("width")
                 element = figures.element(base64.b64decode(output.data.pop(PNG)), alt_of(cell), up, width)
                 output.data = NotebookNode({"text/html": element})
+            elif UNANSWERED in output.get("text", ""):
+                lines = output.text.splitlines(keepends=True)
+                output.text = "".join(line for line in lines if line.strip() != UNANSWERED)
     title, _, rest = page.cells[0].source.partition("\n")
     row = " ".join(
         f'<a href="{html.escape(address)}"{" download" if address.endswith(".ipynb") else ""}>{words}</a>'
@@ -125,5 +132,5 @@ def as_page(notebook: NotebookNode, links: list[tuple[str, str]], figures: Figur
     if best:
         png, alt, width = best
         top += f'\n<p class="best">{figures.element(png, alt, up, width)}</p>'
-    page.cells[0].source = f"{title}\n\n{top}\n\n{rest}"
+    page.cells[0].source = f"{title}{': ' if kind else ''}{kind}\n\n{top}\n\n{rest}"
     return page

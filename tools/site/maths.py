@@ -1,5 +1,6 @@
 """Formulas as MathML, which browsers typeset by themselves: a Sphinx extension. MathJax would come from a network."""
 
+import re
 from xml.etree import ElementTree
 
 from docutils import nodes
@@ -33,6 +34,8 @@ def mathml(formula: str, display: str = "inline") -> str:
         raise FormulaError(f"{formula!r} cannot be typeset: {type(error).__name__} {error}".strip()) from error
     # The bars of a norm keep the line's height: browsers would stretch the left one, and not the right one if squared.
     typeset = typeset.replace("<mo>&#x02016;</mo>", '<mo stretchy="false">&#x02016;</mo>')
+    # A prime stands high by itself; raised once more, it would be too small to be seen.
+    typeset = re.sub(r"<msup>(<mi>.</mi>)<mi>(&#x02032;)</mi></msup>", r"<mrow>\1<mo>\2</mo></mrow>", typeset)
     if "\\" in typeset:  # a command that it does not know is passed on as text
         raise FormulaError(f"{formula!r} has a command that is not known: {typeset}")
     for element in ElementTree.fromstring(typeset).iter():
@@ -44,7 +47,9 @@ def mathml(formula: str, display: str = "inline") -> str:
 
 def _visit(writer: HTML5Translator, node: nodes.math | nodes.math_block, display: str) -> None:
     try:
-        writer.body.append(mathml(node.astext(), display))
+        formula = mathml(node.astext(), display)
+        # A long one scrolls in a box of its own, which a formula cannot be in every browser.
+        writer.body.append(formula if display == "inline" else f'<div class="formula">{formula}</div>')
     except FormulaError as error:
         logger.warning("%s", error, location=node)
     raise nodes.SkipNode

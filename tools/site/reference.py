@@ -119,13 +119,13 @@ def _about(module: str) -> str:
 
 
 def _module_page(name: str) -> str:
-    return _text([_heading(name, "="), *_module(f"{PACKAGE}.{name}")])
+    return _text([_heading(f"{PACKAGE}.{name}", "="), *_module(f"{PACKAGE}.{name}")])
 
 
 def _room_page(name: str) -> str:
     """A room: what it hands on, then its modules, those with nothing to call last."""
     room = f"{PACKAGE}.{name}"
-    parts = [_heading(name, "="), *_module(room)]
+    parts = [_heading(room, "="), *_module(room)]
     if homes := _homes(room):
         parts += [f"``from {room} import …``", ".. currentmodule:: None", _table(homes)]
     inside = sorted(module for module in modules() if module.startswith(f"{room}."))

@@ -11,7 +11,7 @@ from nbformat import NotebookNode
 
 from iadb_helpers.machine.files import ROOT, display_path
 from tools.lessons import SOLUTIONS, STUDENT, series
-from tools.site.front import Card, downloads_page, list_page, toctree
+from tools.site.front import Card, downloads_page, filled, toctree
 from tools.site.lesson import MOMENTS, Figures, SiteError, as_page, best_picture, check_was_run, question_of
 from tools.site.reference import write_reference
 
@@ -61,12 +61,20 @@ class Stage:
         copy.parent.mkdir(parents=True, exist_ok=True)
         return Path(shutil.copyfile(path, copy))
 
-    def notebook(self, path: Path, name: str, links: list[tuple[str, str]], **metadata: bool) -> NotebookNode:
-        """Write the page of a notebook, hand the notebook out beside it, and return it."""
+    def notebook(self, path: Path, name: str, links: list[tuple[str, str]], kind: str = "") -> NotebookNode:
+        """Write the page of a notebook, hand the notebook out beside it, and return it.
+
+        Args:
+            path: the notebook.
+            name: of its page, without an ending.
+            links: (words, address) of what stands under the title.
+            kind: what follows the title of a page that repeats another, which the search then leaves out.
+        """
         notebook = nbformat.read(path, as_version=4)
         self.hand_out(path, f"{name}.ipynb")
-        page = as_page(notebook, links, self.figures, up="../" * name.count("/"))
-        page.metadata.update(metadata)
+        page = as_page(notebook, links, self.figures, up="../" * name.count("/"), kind=kind)
+        if kind:
+            page.metadata["nosearch"] = True  # Sphinx asks only whether it is there
         self.write(f"{name}.ipynb", nbformat.writes(page))
         return notebook
 
@@ -85,12 +93,9 @@ def lay_out(stage: Stage, front: Front, lessons: Mapping[str, Path]) -> None:
     if not PLAYGROUND.is_file():
         raise SiteError(f"{display_path(PLAYGROUND)} is missing: make playground writes it")
     deck = [_lesson(stage, lessons.get(path.name, path)) for path in series()]
-    for title, text, form in (
-        ("Student copies", STUDENT_TEXT, STUDENT),
-        ("Solutions of the exercises", SOLUTIONS_TEXT, SOLUTIONS),
-    ):
+    for form in (STUDENT, SOLUTIONS):
         there = [card.name for card in deck if (form / f"{card.name}.ipynb").is_file()]
-        stage.write(f"notebooks/{form.name}/index.md", list_page(title, text, there))
+        stage.write(f"notebooks/{form.name}/index.md", filled(form.name, pages="\n".join(there)))
     stage.hand_out(PLAYGROUND, "docs/playground.html")
     for banner in ("docs/banner.gif", "docs/banner.png"):
         stage.hand_out(ROOT / banner, banner)
@@ -110,10 +115,6 @@ def lay_out(stage: Stage, front: Front, lessons: Mapping[str, Path]) -> None:
     stage.write("index.md", f"{front(deck, stage.figures)}\n{contents}")
 
 
-STUDENT_TEXT = "The lessons with blanks where you write, and after each a check that says in words what is wrong."
-SOLUTIONS_TEXT = "What the exercises at each lesson's end ask for, with what it shows. Try them first."
-
-
 def _lesson(stage: Stage, path: Path) -> Card:
     """The pages of a lesson: itself, its student copy and its solutions."""
     name, playground = path.stem, f"docs/playground.html#{MOMENTS[path.stem[:2]]}"
@@ -122,10 +123,13 @@ def _lesson(stage: Stage, path: Path) -> Card:
         links.insert(1, ("Student copy", f"student/{name}.html"))
     notebook = stage.notebook(path, f"notebooks/{name}", links)
     check_was_run(notebook, display_path(path))
-    for folder, words in ((STUDENT, "Download this copy"), (SOLUTIONS, "Download the solutions")):
-        if (folder / path.name).is_file():
-            links = [(words, f"{name}.ipynb"), ("The complete lesson", f"../{name}.html")]
-            stage.notebook(folder / path.name, f"notebooks/{folder.name}/{name}", links, nosearch=True)
+    back = ("The complete lesson", f"../{name}.html")
+    if (STUDENT / path.name).is_file():
+        links = [("Download this copy", f"{name}.ipynb"), back]
+        stage.notebook(STUDENT / path.name, f"notebooks/student/{name}", links, kind="student copy")
+    if (solutions := SOLUTIONS / path.name).is_file():
+        links = [("Download the solutions", f"{name}.ipynb"), back]
+        check_was_run(stage.notebook(solutions, f"notebooks/solutions/{name}", links), display_path(solutions))
     best = best_picture(notebook)
     if best is None:
         raise SiteError(f"{display_path(path)} has no picture in a cell with the tag best-picture")
