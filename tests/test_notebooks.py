@@ -83,7 +83,7 @@ def tutorial(tmp_path_factory):
 @pytest.mark.slow
 def test_tutorial_samples_the_weights_that_it_trained(tutorial):
     trained = sha256(tutorial / "lesson_03.safetensors")
-    sampled = (tutorial / "notebooks" / "05_sampling.ipynb").read_text(encoding="utf-8")
+    sampled = (tutorial / "05_sampling.ipynb").read_text(encoding="utf-8")
     assert trained in sampled
     assert trained != sha256(shipped_path())
 
@@ -94,8 +94,9 @@ def test_tutorial_leaves_each_lesson_as_it_ran_and_as_a_page(tutorial):
     assert "<h1>Your run" in start and "These did not run here." in start
     digits = (tutorial / "generated_mnist.png").read_bytes()
     for name in ("03_training", "05_sampling"):
-        ran, page = (tutorial / "notebooks" / f"{name}.{form}" for form in ("ipynb", "html"))
+        ran, page = tutorial / f"{name}.ipynb", tutorial / "notebooks" / f"{name}.html"
         assert ran.read_bytes() != (NOTEBOOKS / ran.name).read_bytes()
+        assert ran.read_bytes() == page.with_suffix(".ipynb").read_bytes()
         assert 'class="figure only-light"' in page.read_text(encoding="utf-8")
         assert start.index(f'notebooks/{name}.html"><span') < start.index("These did not run here.")
     assert digits in [path.read_bytes() for path in (tutorial / "figures").iterdir()]
@@ -271,9 +272,11 @@ def test_figures_are_stored_sharp(path):
 def test_the_pages_of_a_tutorial_that_fails_are_of_what_ran_before(tmp_path, monkeypatch):
     from nbclient.exceptions import CellExecutionError
 
+    """And those of an earlier run stay what they were."""
     written = []
     monkeypatch.setenv("IADB_RESULTS", str(tmp_path))
-    monkeypatch.setattr(notebooks, "build", lambda out, front, done: written.append((out, sorted(done))))
+    monkeypatch.setattr(notebooks, "build", lambda out, front, ran: written.append((out, sorted(ran))))
+    (tmp_path / "07_how_good_is_it.ipynb").write_text("of an earlier run", encoding="utf-8")
 
     def executed(path):
         if path.name.startswith("02"):
@@ -282,7 +285,8 @@ def test_the_pages_of_a_tutorial_that_fails_are_of_what_ran_before(tmp_path, mon
 
     monkeypatch.setattr(notebooks, "execute", executed)
     assert main(["tutorial"]) == 1
-    assert written == [(tmp_path, ["00_the_idea.ipynb", "01_data_loading.ipynb"])]
+    assert written == [(tmp_path, ["00_the_idea.ipynb", "01_data_loading.ipynb", "07_how_good_is_it.ipynb"])]
+    assert (tmp_path / "07_how_good_is_it.ipynb").read_text(encoding="utf-8") == "of an earlier run"
 
 
 def test_the_checkpoint_of_a_lesson_is_no_commands():

@@ -82,6 +82,7 @@ def a_page(tmp_path: Path, source: str) -> Stage:
     stage = Stage(tmp_path)
     stage.extra.mkdir()
     stage.write("index.md", f"# A page\n\n{source}\n")
+    stage.write("conf.py", "")
     return stage
 
 
@@ -93,6 +94,8 @@ def a_page(tmp_path: Path, source: str) -> Stage:
         ("[a file](gone.py)", "index.md:3: WARNING: 'myst' cross-reference target not found: 'gone.py'"),
         ('<a href="gone.html">a page</a>', "index.html: gone.html is not handed out"),
         ("```{nosuchthing}\n```", "index.md:3: WARNING: Unknown directive type: 'nosuchthing'"),
+        ("it costs $5 and $6", "index.html: a formula is not typeset: it costs $5 and $6"),
+        ("[a file](conf.py)", "conf.py is linked to and not in the list of what is handed out"),
     ],
 )
 def test_what_stops_the_build_is_named_with_its_page(tmp_path, source, named):
@@ -102,15 +105,27 @@ def test_what_stops_the_build_is_named_with_its_page(tmp_path, source, named):
 
 
 @pytest.mark.slow
+def test_a_fault_in_a_notebook_is_named_with_its_cell(tmp_path):
+    stage = a_page(tmp_path, "[on](one.ipynb)")
+    cells = [nbformat.v4.new_markdown_cell(text) for text in ("# One", "x\n\n$x_$")]
+    notebook = nbformat.v4.new_notebook(cells=cells, metadata={"orphan": True})
+    stage.write("one.ipynb", nbformat.writes(notebook))
+    with pytest.raises(SiteError, match=r"one.ipynb, cell 2: WARNING: 'x_' cannot be typeset"):
+        render(stage, tmp_path)
+
+
+@pytest.mark.slow
 def test_a_good_page_stops_nothing(tmp_path):
     pages = render(a_page(tmp_path, r"so $\frac{1}{2}$ it is"), tmp_path)
     assert "<mfrac" in text(pages / "index.html")
 
 
-def test_a_missing_playground_is_named(tmp_path, monkeypatch):
-    monkeypatch.setattr(staging, "PLAYGROUND", ROOT / "docs" / "gone.html")
-    with pytest.raises(SiteError, match=r"docs/gone.html is missing: make playground"):
-        lay_out(Stage(tmp_path), front_page, {})
+def test_a_missing_or_empty_playground_is_named(tmp_path, monkeypatch):
+    for playground in (ROOT / "docs" / "gone.html", tmp_path / "empty.html"):
+        (tmp_path / "empty.html").touch()
+        monkeypatch.setattr(staging, "PLAYGROUND", playground)
+        with pytest.raises(SiteError, match=rf"{playground.name} is missing or not whole: make playground"):
+            lay_out(Stage(tmp_path), front_page, {})
 
 
 @pytest.mark.parametrize("fault", ["was never run", "best-picture"])
@@ -132,10 +147,33 @@ def test_a_site_that_cannot_be_built_leaves_the_old_one(tmp_path, monkeypatch, c
 
     monkeypatch.setattr(command, "build", fails)
     (tmp_path / "site").mkdir()
-    (tmp_path / "site" / "index.html").write_text("old", encoding="utf-8")
+    for name in ("index.html", ".buildinfo"):
+        (tmp_path / "site" / name).write_text("old", encoding="utf-8")
     assert command.main(tmp_path / "site") == 1
     assert "gone.html is not handed out" in capsys.readouterr().err
     assert text(tmp_path / "site" / "index.html") == "old"
     monkeypatch.setattr(command, "build", lambda out, front: shutil.copytree(ROOT / "docs" / "_static", out))
     assert command.main(tmp_path / "site") == 0
     assert not (tmp_path / "site" / "index.html").exists() and (tmp_path / "site" / "site.css").is_file()
+    assert [path.name for path in tmp_path.iterdir()] == ["site"]  # nothing is left beside it
+
+
+def test_a_folder_that_holds_something_else_is_left_alone(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(command, "build", lambda out, front: pytest.fail("it was built"))
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "thesis.docx").touch()
+    (tmp_path / "file").touch()
+    for out in (tmp_path / "site", tmp_path / "file"):
+        assert command.main(out) == 1
+        assert "would be lost: move it away" in capsys.readouterr().err
+    assert (tmp_path / "site" / "thesis.docx").is_file()
+
+
+def test_ctrl_c_leaves_the_site_as_it_was(tmp_path, monkeypatch, capsys):
+    def interrupted(out, front):
+        out.mkdir()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "build", interrupted)
+    assert command.main(tmp_path / "site") == 130
+    assert "interrupted" in capsys.readouterr().err and list(tmp_path.iterdir()) == []

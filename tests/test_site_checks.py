@@ -24,6 +24,7 @@ def site(tmp_path):
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")
+    (tmp_path.parent / "outside.html").touch()
     return tmp_path
 
 
@@ -43,7 +44,12 @@ def test_nothing_is_wrong_with_a_good_site(site):
         ('<script src="https://a.example/x.js"></script>', "index.html: fetches https://a.example/x.js from a network"),
         ('<link rel="stylesheet" href="//a.example/x.css">', "index.html: fetches //a.example/x.css from a network"),
         ("<p>so $x_0$ it is</p>", "index.html: a formula is not typeset: so $x_0$ it is"),
-        (f"<pre>{ROOT}/data</pre>", f"index.html: names {ROOT}, a path of this machine"),
+        (f"<pre>{ROOT}/data</pre>", f"index.html: names {ROOT}, a path of a machine"),
+        ("<pre>/home/somebody/x.py:1: UserWarning</pre>", "index.html: names /home/somebody/, a path of a machine"),
+        ('<a href="file:///etc/hostname">x</a>', "index.html: file:///etc/hostname is a file of this machine"),
+        ('<a href="../outside.html">x</a>', "index.html: ../outside.html is not handed out"),
+        ('<img srcset="a.js 1x, gone.png 2x">', "index.html: gone.png is not handed out"),
+        ('<video poster="gone.png"></video>', "index.html: gone.png is not handed out"),
     ],
 )  # fmt: skip
 def test_each_fault_is_named_with_its_page(site, added, fault):
@@ -54,4 +60,12 @@ def test_each_fault_is_named_with_its_page(site, added, fault):
 
 def test_a_path_is_found_in_other_files_too(site):
     (site / "searchindex.js").write_text("/somebody/work/x", encoding="utf-8")
-    assert faults(site, ("/somebody/work",)) == ["searchindex.js: names /somebody/work, a path of this machine"]
+    assert faults(site, ("/somebody/work",)) == ["searchindex.js: names /somebody/work, a path of a machine"]
+
+
+def test_a_short_path_is_not_found_inside_other_words(site, monkeypatch):
+    """A checkout in /code is not meant by the end of a word of code."""
+    (site / "index.html").write_text(GOOD + "<code>x</code> reference/code </code-x>", encoding="utf-8")
+    assert faults(site, ("/code",)) == []
+    (site / "index.html").write_text(GOOD + "<p>in /code/tests", encoding="utf-8")
+    assert faults(site, ("/code",)) == ["index.html: names /code, a path of a machine"]

@@ -66,6 +66,8 @@ def test_a_figure_has_a_twin_for_a_dark_page_and_is_kept_once(lesson, figures):
     assert all(name in str(page) for name in files)
     light = figures.folder / output.data["text/html"].partition("figures/")[2].partition('"')[0]
     assert light.read_bytes() == base64.b64decode(png(0))
+    with Image.open(light.with_name(f"{light.stem}-dark.png")) as dark:
+        assert dark.convert("L").getextrema() != (0, 0)  # black ink has become light
 
 
 def test_what_is_said_to_a_reader_who_predicted_nothing_is_left_out(lesson, figures):
@@ -83,17 +85,30 @@ def test_the_best_picture_is_the_tagged_one(lesson):
 
 
 def test_title_and_question_of_a_lesson(lesson):
-    assert question_of(lesson) == ("99 · A lesson", "Is it so?")
+    assert question_of(lesson, "99.ipynb") == ("99 · A lesson", "Is it so?")
+    for opening in ("**Is it so?**", "# 99 · A lesson\n\nIt is so."):
+        lesson.cells[0].source = opening
+        with pytest.raises(SiteError, match="99.ipynb: its first cell must"):
+            question_of(lesson, "99.ipynb")
+    lesson.cells.clear()
+    with pytest.raises(SiteError, match="99.ipynb: its first cell must"):
+        question_of(lesson, "99.ipynb")
 
 
-def test_a_lesson_that_was_never_run_is_named(lesson):
+def test_a_lesson_that_was_never_run_or_failed_is_named(lesson):
+    first, second = lesson.cells[1:]
+    second.execution_count = 2
     check_was_run(lesson, "99.ipynb")
-    lesson.cells[1].execution_count = None
+    for count in (None, 1, 99):
+        second.execution_count = count
+        with pytest.raises(SiteError, match="99.ipynb was never run"):
+            check_was_run(lesson, "99.ipynb")
+    second.execution_count = 2
+    first.outputs, second.outputs = [], []
     with pytest.raises(SiteError, match="99.ipynb was never run"):
         check_was_run(lesson, "99.ipynb")
-    for cell in lesson.cells[1:]:
-        cell.update(execution_count=1, outputs=[])
-    with pytest.raises(SiteError, match="99.ipynb was never run"):
+    second.outputs = [nbformat.v4.new_output("error", ename="ValueError", evalue="no", traceback=[])]
+    with pytest.raises(SiteError, match="99.ipynb was run and stopped at an error"):
         check_was_run(lesson, "99.ipynb")
 
 
@@ -103,7 +118,7 @@ def test_each_lesson_has_one_best_picture_a_question_and_a_moment(path: Path):
     assert [BEST in cell.metadata.get("tags", ()) for cell in notebook.cells].count(True) == 1
     picture = best_picture(notebook)
     assert picture and len(picture[1].split()) > 8
-    title, question = question_of(notebook)
+    title, question = question_of(notebook, path.name)
     assert title.startswith(path.name[:2]) and question.endswith("?")
     assert path.name[:2] in MOMENTS
 

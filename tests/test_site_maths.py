@@ -19,7 +19,10 @@ def test_a_prime_is_not_raised_twice():
     assert "msup" not in mathml("D'(x)") and "msup" in mathml("D^2")
 
 
-@pytest.mark.parametrize("formula", [r"\nosuchcommand{x}", r"\frac{1}", r"x_", r"\left( x"])
+@pytest.mark.parametrize(
+    "formula",
+    [r"\nosuchcommand{x}", r"\frac{1}", r"x_", r"\left( x", r"\frac{1}{2", "a & b", r"\text{<script>x</script>}"],
+)
 def test_a_formula_that_cannot_be_typeset_is_named(formula):
     with pytest.raises(FormulaError) as raised:
         mathml(formula)

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import nbformat
+
 from iadb_helpers.machine.files import ROOT, display_path
 
 NOTEBOOKS = ROOT / "notebooks"
@@ -29,3 +31,18 @@ def series(lessons: Sequence[str] = ()) -> list[Path]:
         if lesson not in numbers:
             raise ValueError(f"lessons must be of {', '.join(numbers)}, got {lesson!r}")
     return [path for path in paths if not lessons or path.name[:2] in lessons]
+
+
+def read(path: Path) -> nbformat.NotebookNode:
+    """A notebook of version 4.
+
+    Raises:
+        ValueError: if the file holds none; names it.
+        OSError: if it cannot be read.
+    """
+    try:
+        return nbformat.read(path, as_version=4)
+    except OSError:
+        raise
+    except Exception as error:  # nbformat lets out whatever its parsers raise
+        raise ValueError(f"{display_path(path)} is no notebook: {str(error):.200}") from error

@@ -24,7 +24,7 @@ from iadb_helpers.machine.device import describe_machine, pick_device
 from iadb_helpers.machine.files import display_path, results_dir, write_atomically
 from iadb_helpers.machine.profile import profile
 from iadb_helpers.weights import shipped_path
-from tools.lessons import NOTEBOOKS, SOLUTIONS, series
+from tools.lessons import NOTEBOOKS, SOLUTIONS, read, series
 from tools.site.build import build
 from tools.site.front import own_front_page
 
@@ -77,10 +77,7 @@ def execute(path: Path, progress: bool = True) -> nbformat.NotebookNode:
         CellExecutionError: if a cell fails.
         Interrupted: by Ctrl-C.
     """
-    try:
-        notebook = nbformat.read(path, as_version=4)
-    except Exception as error:  # nbformat lets out whatever its parsers raise
-        raise ValueError(f"{display_path(path)} is no notebook: {str(error):.200}") from error
+    notebook = read(path)
 
     def announce(cell, cell_index):
         if progress:
@@ -131,32 +128,31 @@ def tutorial(lessons: Sequence[str] = ()) -> None:
     The pages are written at the end, and also where a lesson has failed: then of those that ran before it.
     """
     results = results_dir()
-    ran = results / "notebooks"
-    if NOTEBOOKS.resolve() in (results.resolve(), ran.resolve()):
+    if NOTEBOOKS.resolve() in (results.resolve(), (results / "notebooks").resolve()):
         raise ValueError("IADB_RESULTS must not be the checkout nor the lessons, which would be overwritten")
     paths = series(lessons)
     print(f"profile {profile().name!r}, on {describe_machine(pick_device())}")
-    done: dict[str, Path] = {}
     try:
         for path in paths:
             started = time.monotonic()
-            executed = ran / path.name
-            write_atomically(executed, nbformat.writes(execute(path)).encode())
-            done[path.name] = executed
+            write_atomically(results / path.name, nbformat.writes(execute(path)).encode())
             print(f"\r{path.stem}: {time.monotonic() - started:.0f} s".ljust(79))
     except CellExecutionError:
-        _write_pages(results, done)
+        _write_pages(results)
         raise
-    _write_pages(results, done)
+    _write_pages(results)
     print(f"""
-Begin here: {display_path(results)}/index.html, the lessons as they ran, and their notebooks in {display_path(ran)}/
+Begin here: {display_path(results)}/index.html, the lessons as they ran
+Their notebooks: {display_path(results)}/*.ipynb
 The digits that your network drew: {display_path(results)}/generated_mnist.png and .gif
 Open the notebooks yourself: make lab""")
 
 
-def _write_pages(results: Path, done: dict[str, Path]) -> None:
-    names, drawn = {Path(name).stem for name in done}, results / "generated_mnist.png"
-    build(results, partial(own_front_page, ran=names, drawn=drawn), done)
+def _write_pages(results: Path) -> None:
+    """Write the pages of all lessons, those that ran now or earlier as they ran."""
+    ran = {path.name: results / path.name for path in series() if (results / path.name).is_file()}
+    drawn = results / "generated_mnist.png"
+    build(results, partial(own_front_page, ran={Path(name).stem for name in ran}, drawn=drawn), ran)
 
 
 def store(lessons: Sequence[str] = ()) -> dict[str, float]:

@@ -62,6 +62,11 @@ def test_a_figure_is_dark_where_the_page_is(visit, site):
             assert shown == (theme == scheme)
 
 
+def test_without_scripts_each_figure_is_there_once(visit, site):
+    page = visit(site / "notebooks" / "00_the_idea.html", scripts=False, color_scheme="dark")
+    assert page.locator(".best img.only-light").is_visible() and page.locator(".best img.only-dark").is_hidden()
+
+
 def test_text_is_large_and_in_a_column_and_figures_are_wider(visit, site):
     page = visit(site / "notebooks" / "05_sampling.html", width=1440, color_scheme="light")
     text = page.locator(".bd-article p:not(.best, .ways)").first
@@ -106,7 +111,9 @@ def test_the_network_runs_on_the_front_page_where_there_is_room(visit, site):
     page = visit(site / "index.html")
     frame = page.frame_locator(".live iframe")
     frame.locator(".scrub .thumbs canvas").nth(15).wait_for(timeout=20_000)
-    assert page.locator(".live img").count() == 0
+    assert page.locator(".live img").is_hidden()
+    page.emulate_media(media="print")
+    assert page.locator(".live img").is_visible() and page.locator(".live iframe").is_hidden()
     phone = visit(site / "index.html", width=390, height=844)
     phone.wait_for_timeout(500)
     assert phone.locator(".live img").is_visible() and phone.locator(".live iframe").count() == 0
@@ -127,6 +134,6 @@ def test_in_firefox_no_page_fails_or_scrolls_sideways(site):
     for path in pages:
         steps += [["goto", path.as_uri()], ["evaluate", "document.documentElement.scrollWidth <= innerWidth"]]
     steps += [["size", 1280, 800], ["goto", (site / "index.html").as_uri()]]
-    steps += [["wait", "document.querySelector('.live iframe') && !document.querySelector('.live img')"]]
+    steps += [["wait", "document.querySelector('.live iframe') && document.querySelector('.live a').hidden"]]
     fits = [result for (what, *_), result in zip(steps, in_firefox(steps), strict=True) if what == "evaluate"]
     assert [path.name for path, fit in zip(pages, fits, strict=True) if not fit] == []

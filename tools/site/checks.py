@@ -33,8 +33,10 @@ class _Reader(HTMLParser):
         self.page.places.update(given[name] for name in ("id", "name") if name in given)
         if "src" in given:
             self.page.fetched.append(given["src"])
-        if "srcset" in given:
-            self.page.fetched.append(given["srcset"])
+        for name in ("poster", "data", "action"):
+            if tag in ("video", "object", "form") and name in given:
+                self.page.fetched.append(given[name])
+        self.page.fetched += [part.split()[0] for part in given.get("srcset", "").split(",") if part.strip()]
         if "href" in given:
             (self.page.links if tag == "a" else self.page.fetched).append(given["href"])
         if tag in VERBATIM:
@@ -77,23 +79,28 @@ def faults(site: Path, of_this_machine: tuple[str, ...] = ()) -> list[str]:
             parts = urlsplit(address)
             if parts.scheme in ("data", "mailto", "blob"):
                 continue
+            if parts.scheme == "file":
+                found.append(f"{name}: {address} is a file of this machine")
+                continue
             if parts.scheme or parts.netloc:
                 if address in page.fetched and not _is_about_the_page(address):
                     found.append(f"{name}: fetches {address} from a network")
                 continue
             target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
-            if not target.is_file():
+            if not target.is_file() or not target.is_relative_to(site.resolve()):
                 found.append(f"{name}: {address} is not handed out")
             elif target.name == "playground.html":
                 continue  # its fragment is a state, and no place
             elif parts.fragment and target in pages and unquote(parts.fragment) not in pages[target].places:
                 found.append(f"{name}: {address} leads to no place on that page")
-    machine = (str(ROOT), sys.prefix, *of_this_machine)
+    # As whole paths: a checkout in /code is not meant by every "</code>".
+    here = "|".join(re.escape(each) for each in (str(ROOT), sys.prefix, *of_this_machine))
+    machine = re.compile(rf"(?<![\w.<\"'/-])({here})(?![\w-])|/home/\w+/|/tmp/ipykernel_|[A-Z]:\\Users\\")
     for path in sorted(site.rglob("*")):
         if path.suffix in TEXT_FILES:
             text = path.read_text(encoding="utf-8", errors="replace")
-            found += [f"{path.relative_to(site).as_posix()}: names {each}, a path of this machine"
-                      for each in machine if each in text]  # fmt: skip
+            named = sorted({match[0] for match in machine.finditer(text)})
+            found += [f"{path.relative_to(site).as_posix()}: names {each}, a path of a machine" for each in named]
     return found
 
 

@@ -15,6 +15,10 @@ BANNER = (
     " network's guess goes from a grey blob to the digit long before the noise shows it."
 )
 DRAWN = "Sixty-four squares in eight rows, each what a network drew from one noise sample in lesson 05."
+DRAWN_BY = (
+    "Lesson 05 drew these digits: with the network that lesson 03 had trained here, if it ran first, else with the one"
+    " that ships."
+)
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,9 @@ def own_front_page(lessons: Sequence[Card], figures: Figures, ran: Collection[st
         ran: the names of the lessons that ran.
         drawn: the picture of the digits that lesson 05 drew, if it is there.
     """
-    digits = figures.element(drawn.read_bytes(), DRAWN, up="", width=400) if drawn.is_file() else ""
+    digits = ""
+    if drawn.is_file():
+        digits = f"<p>{figures.element(drawn.read_bytes(), DRAWN, up='', width=400)}</p>\n\n{DRAWN_BY}"
     others = [card for card in lessons if card.name not in ran]
     stored = f"## As they are stored\n\nThese did not run here.\n\n{cards(others)}" if others else ""
     return filled("own_run", digits=digits, cards=cards([card for card in lessons if card.name in ran]), others=stored)

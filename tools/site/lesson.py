@@ -81,23 +81,32 @@ def best_picture(notebook: NotebookNode) -> tuple[bytes, str, int] | None:
     return None
 
 
-def question_of(notebook: NotebookNode) -> tuple[str, str]:
-    """A lesson's title and the question that it answers."""
-    opening = notebook.cells[0].source
+def question_of(notebook: NotebookNode, name: str) -> tuple[str, str]:
+    """A lesson's title and the question that it answers.
+
+    Raises:
+        SiteError: if its first cell does not begin with the one or has not the other.
+    """
+    opening = notebook.cells[0].source if notebook.cells else ""
     title = re.match(r"# (.+)", opening)
     question = re.search(r"^\*\*(.+)\*\*$", opening, flags=re.M)
-    return title[1] if title else "", question[1] if question else ""
+    if not title or not question:
+        raise SiteError(f"{name}: its first cell must begin with '# ' and a title, and have a line '**a question**'")
+    return title[1], question[1]
 
 
 def check_was_run(notebook: NotebookNode, name: str) -> None:
     """Refuse a lesson that would be shown without what it computes.
 
     Raises:
-        SiteError: if a cell has not been run, or none has left a thing to see.
+        SiteError: if it was not run from top to bottom, shows an error, or nothing at all.
     """
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    if any(cell.execution_count is None for cell in code) or not any(cell.outputs for cell in code):
+    outputs = [output for cell in code for output in cell.outputs]
+    if [cell.execution_count for cell in code] != list(range(1, len(code) + 1)) or not outputs:
         raise SiteError(f"{name} was never run from top to bottom: make notebooks runs it and stores its outputs")
+    if any(output.output_type == "error" for output in outputs):
+        raise SiteError(f"{name} was run and stopped at an error, which would be shown")
 
 
 def as_page(

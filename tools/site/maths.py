@@ -28,8 +28,11 @@ def mathml(formula: str, display: str = "inline") -> str:
     Raises:
         FormulaError: for what is not understood, or not to its end.
     """
+    if re.sub(r"\\.", "", formula).count("{") != re.sub(r"\\.", "", formula).count("}"):
+        raise FormulaError(f"{formula!r} has a brace without its other half")
     try:
         typeset = convert(formula, display=display)
+        elements = list(ElementTree.fromstring(typeset).iter())
     except Exception as error:  # the converter lets out whatever its parser stumbles on
         raise FormulaError(f"{formula!r} cannot be typeset: {type(error).__name__} {error}".strip()) from error
     # The bars of a norm keep the line's height: browsers would stretch the left one, and not the right one if squared.
@@ -37,9 +40,11 @@ def mathml(formula: str, display: str = "inline") -> str:
     # A prime stands high by itself; raised once more, it would be too small to be seen.
     typeset = re.sub(r"<msup>(<mi>.</mi>)<mi>(&#x02032;)</mi></msup>", r"<mrow>\1<mo>\2</mo></mrow>", typeset)
     if "\\" in typeset:  # a command that it does not know is passed on as text
-        raise FormulaError(f"{formula!r} has a command that is not known: {typeset}")
-    for element in ElementTree.fromstring(typeset).iter():
+        raise FormulaError(f"{formula!r} has a command that is not known")
+    for element in elements:
         name = element.tag.rpartition("}")[2]
+        if not name.startswith("m") or element.get("href"):
+            raise FormulaError(f"{formula!r} would become {name}, which is no formula")
         if len(element) != PARTS.get(name, len(element)):
             raise FormulaError(f"{formula!r} is not complete: {name} has {len(element)} of {PARTS[name]} parts")
     return typeset

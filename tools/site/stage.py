@@ -7,12 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import nbformat
-from nbformat import NotebookNode
 
 from iadb_helpers.machine.files import ROOT, display_path
-from tools.lessons import SOLUTIONS, STUDENT, series
+from tools.lessons import SOLUTIONS, STUDENT, read, series
 from tools.site.front import Card, downloads_page, filled, toctree
-from tools.site.lesson import MOMENTS, Figures, SiteError, as_page, best_picture, check_was_run, question_of
+from tools.site.lesson import BEST, MOMENTS, Figures, SiteError, as_page, best_picture, check_was_run, question_of
 from tools.site.reference import write_reference
 
 PLAYGROUND = ROOT / "docs" / "playground.html"
@@ -36,7 +35,7 @@ COURSE = (
     *("requirements.txt", "requirements-teaching.txt", "requirements-browser.txt", "environment.yml"),
     *("notebooks", "iadb_helpers", "tools", "benchmarks", "docs", "tests", ".ci", ".github", ".gitignore"),
 )
-NOT_SOURCE = re.compile(r"__pycache__|\.ipynb_checkpoints")
+NOT_SOURCE = re.compile(r"/(__pycache__|\.[^/]*)(/|$)")  # below these: what Python and editors leave, and hidden files
 
 
 # Makes the front page, of a card for each lesson and the folder that takes in pictures.
@@ -61,8 +60,8 @@ class Stage:
         copy.parent.mkdir(parents=True, exist_ok=True)
         return Path(shutil.copyfile(path, copy))
 
-    def notebook(self, path: Path, name: str, links: list[tuple[str, str]], kind: str = "") -> NotebookNode:
-        """Write the page of a notebook, hand the notebook out beside it, and return it.
+    def notebook(self, path: Path, name: str, links: list[tuple[str, str]], kind: str = "") -> None:
+        """Write the page of a notebook, and hand the notebook out beside it.
 
         Args:
             path: the notebook.
@@ -70,13 +69,15 @@ class Stage:
             links: (words, address) of what stands under the title.
             kind: what follows the title of a page that repeats another, which the search then leaves out.
         """
-        notebook = nbformat.read(path, as_version=4)
+        notebook = read(path)
         self.hand_out(path, f"{name}.ipynb")
-        page = as_page(notebook, links, self.figures, up="../" * name.count("/"), kind=kind)
+        try:
+            page = as_page(notebook, links, self.figures, up="../" * name.count("/"), kind=kind)
+        except ValueError as error:  # a figure that is none
+            raise SiteError(f"{display_path(path)}: {error}") from error
         if kind:
             page.metadata["nosearch"] = True  # Sphinx asks only whether it is there
         self.write(f"{name}.ipynb", nbformat.writes(page))
-        return notebook
 
 
 def lay_out(stage: Stage, front: Front, lessons: Mapping[str, Path]) -> None:
@@ -90,8 +91,8 @@ def lay_out(stage: Stage, front: Front, lessons: Mapping[str, Path]) -> None:
     Raises:
         SiteError: for a lesson that was never run, a lesson without a best picture, or a missing playground.
     """
-    if not PLAYGROUND.is_file():
-        raise SiteError(f"{display_path(PLAYGROUND)} is missing: make playground writes it")
+    if not PLAYGROUND.is_file() or "window.iadb" not in PLAYGROUND.read_text(encoding="utf-8"):
+        raise SiteError(f"{display_path(PLAYGROUND)} is missing or not whole: make playground writes it")
     deck = [_lesson(stage, lessons.get(path.name, path)) for path in series()]
     for form in (STUDENT, SOLUTIONS):
         there = [card.name for card in deck if (form / f"{card.name}.ipynb").is_file()]
@@ -117,23 +118,29 @@ def lay_out(stage: Stage, front: Front, lessons: Mapping[str, Path]) -> None:
 
 def _lesson(stage: Stage, path: Path) -> Card:
     """The pages of a lesson: itself, its student copy and its solutions."""
-    name, playground = path.stem, f"docs/playground.html#{MOMENTS[path.stem[:2]]}"
-    links = [("Download the notebook", f"{name}.ipynb"), ("Open the playground at this moment", f"../{playground}")]
+    name, number, shown = path.stem, path.stem[:2], display_path(path)
+    notebook = read(path)
+    title, question = question_of(notebook, shown)
+    check_was_run(notebook, shown)
+    best = best_picture(notebook)
+    if best is None:
+        raise SiteError(f"{shown} has no picture in a cell with the tag {BEST}")
+    if number not in MOMENTS:
+        raise SiteError(f"{shown} has no moment in the playground: tools/site/lesson.py has those of the others")
+    links = [
+        ("Download the notebook", f"{name}.ipynb"),
+        ("Open the playground at this moment", f"../docs/playground.html#{MOMENTS[number]}"),
+    ]
     if (STUDENT / path.name).is_file():  # a lesson without a blank has none
         links.insert(1, ("Student copy", f"student/{name}.html"))
-    notebook = stage.notebook(path, f"notebooks/{name}", links)
-    check_was_run(notebook, display_path(path))
+    stage.notebook(path, f"notebooks/{name}", links)
     back = ("The complete lesson", f"../{name}.html")
     if (STUDENT / path.name).is_file():
         links = [("Download this copy", f"{name}.ipynb"), back]
         stage.notebook(STUDENT / path.name, f"notebooks/student/{name}", links, kind="student copy")
     if (solutions := SOLUTIONS / path.name).is_file():
-        links = [("Download the solutions", f"{name}.ipynb"), back]
-        check_was_run(stage.notebook(solutions, f"notebooks/solutions/{name}", links), display_path(solutions))
-    best = best_picture(notebook)
-    if best is None:
-        raise SiteError(f"{display_path(path)} has no picture in a cell with the tag best-picture")
-    title, question = question_of(notebook)
+        check_was_run(read(solutions), display_path(solutions))
+        stage.notebook(solutions, f"notebooks/solutions/{name}", [("Download the solutions", f"{name}.ipynb"), back])
     png, alt, _ = best
     return Card(name, title, question, stage.figures.element(png, alt, up=""))
 
@@ -157,6 +164,11 @@ def _course(archive: Path) -> Path:
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
         for top in COURSE:
             for path in [ROOT / top] if (ROOT / top).is_file() else sorted((ROOT / top).rglob("*")):
-                if path.is_file() and not NOT_SOURCE.search(str(path)):
-                    packed.write(path, f"iadb-course/{path.relative_to(ROOT).as_posix()}")
+                name = path.relative_to(ROOT).as_posix()
+                if path.is_file() and not NOT_SOURCE.search(name.removeprefix(top)):
+                    entry = zipfile.ZipInfo(
+                        f"iadb-course/{name}"
+                    )  # of 1980, so that the same files give the same bytes
+                    entry.external_attr = path.stat().st_mode << 16
+                    packed.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED)
     return archive
