@@ -50,7 +50,7 @@ def test_a_page_begins_with_its_links_and_its_best_picture(lesson, figures):
     assert rest == ["**Is it so?**", "Yes."]
     assert lesson.cells[0].source == OPENING
     copy = as_page(lesson, [], figures, up="../", kind="student copy")
-    assert copy.cells[0].source.startswith("# 99 · A lesson: student copy\n")
+    assert copy.cells[0].source.startswith("# 99 · A lesson · student copy\n")
 
 
 def test_a_figure_has_a_twin_for_a_dark_page_and_is_kept_once(lesson, figures):

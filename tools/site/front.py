@@ -78,18 +78,17 @@ def own_front_page(lessons: Sequence[Card], figures: Figures, ran: Collection[st
 
 def downloads_page(lessons: Sequence[Card], course: Path, playground: Path) -> str:
     """What can be taken away from the site, and how large it is."""
-    forms = {"": "lesson", "student/": "student copy", "solutions/": "solutions"}
+    forms = {"": "complete", "student/": "with blanks", "solutions/": "solutions of the exercises"}
     rows = [
-        " | ".join(
+        " · ".join(
             f'<a href="notebooks/{folder}{card.name}.ipynb" download>{words}</a>'
-            if (NOTEBOOKS / folder / f"{card.name}.ipynb").is_file()
-            else ""
             for folder, words in forms.items()
+            if (NOTEBOOKS / folder / f"{card.name}.ipynb").is_file()
         )
         for card in lessons
     ]
-    table = "\n".join(f"| {card.title} | {row} |" for card, row in zip(lessons, rows, strict=True))
-    return filled("downloads", course=_size(course), playground=_size(playground), rows=table)
+    listed = "\n".join(f"- {card.title}: {row}" for card, row in zip(lessons, rows, strict=True))
+    return filled("downloads", course=_size(course), playground=_size(playground), lessons=listed)
 
 
 def _size(path: Path) -> str:

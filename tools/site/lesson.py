@@ -141,5 +141,5 @@ def as_page(
     if best:
         png, alt, width = best
         top += f'\n<p class="best">{figures.element(png, alt, up, width)}</p>'
-    page.cells[0].source = f"{title}{': ' if kind else ''}{kind}\n\n{top}\n\n{rest}"
+    page.cells[0].source = f"{title}{' · ' if kind else ''}{kind}\n\n{top}\n\n{rest}"
     return page
