@@ -26,7 +26,7 @@ addEventListener("load", () => {
   frame.style.visibility = "hidden";
   frame.onload = () => {
     frame.removeAttribute("style");
-    place.querySelector("a").hidden = true; // on paper it stands in for what is live
+    place.querySelector("a").className = "covered"; // on paper it stands in for what is live
   };
   place.append(frame);
 });

@@ -42,7 +42,8 @@ def test_no_page_fails_to_open_scrolls_sideways_or_shuts_anybody_out(wrong):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", ["index", "notebooks/02_unet", "reference/trainer", "_modules/iadb_helpers/trainer"])
 def test_light_or_dark_text_and_code_can_be_read_by_everybody(visit, site, name, scheme):
-    assert serious(visit(site / f"{name}.html", color_scheme=scheme, reduced_motion="reduce")) == []
+    page = visit(site / f"{name}.html", color_scheme=scheme, reduced_motion="reduce")
+    assert serious(page, {"exclude": [["iframe"]]}) == []  # the playground, which has tests of its own
 
 
 def test_the_search_finds_a_function_and_a_lesson_in_a_folder(visit, site):
@@ -134,6 +135,6 @@ def test_in_firefox_no_page_fails_or_scrolls_sideways(site):
     for path in pages:
         steps += [["goto", path.as_uri()], ["evaluate", "document.documentElement.scrollWidth <= innerWidth"]]
     steps += [["size", 1280, 800], ["goto", (site / "index.html").as_uri()]]
-    steps += [["wait", "document.querySelector('.live iframe') && document.querySelector('.live a').hidden"]]
+    steps += [["wait", "document.querySelector('.live iframe') && document.querySelector('.live a.covered')"]]
     fits = [result for (what, *_), result in zip(steps, in_firefox(steps), strict=True) if what == "evaluate"]
     assert [path.name for path, fit in zip(pages, fits, strict=True) if not fit] == []
