@@ -166,9 +166,8 @@ def _course(archive: Path) -> Path:
             for path in [ROOT / top] if (ROOT / top).is_file() else sorted((ROOT / top).rglob("*")):
                 name = path.relative_to(ROOT).as_posix()
                 if path.is_file() and not NOT_SOURCE.search(name.removeprefix(top)):
-                    entry = zipfile.ZipInfo(
-                        f"iadb-course/{name}"
-                    )  # of 1980, so that the same files give the same bytes
+                    # Of 1980, so that the same files give the same bytes.
+                    entry = zipfile.ZipInfo(f"iadb-course/{name}")
                     entry.external_attr = path.stat().st_mode << 16
                     packed.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED)
     return archive
