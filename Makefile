@@ -30,8 +30,8 @@ test: check
 	$(PYTEST) -n 2 --dist loadfile -m slow --nbval --nbval-cell-timeout=300 --ignore=tests/browser \
 		--ignore=notebooks/student tests notebooks
 
-# What runs in a browser: the playground in Chromium and Firefox, which must be installed, and the α explorer in
-# JupyterLab, Notebook 7 and a rendered notebook. Compiles the playground's kernel, too.
+# What runs in a browser: every page of the website and the playground in Chromium and Firefox, which must be installed,
+# and the α explorer in JupyterLab, Notebook 7 and the website. Compiles the playground's kernel, too.
 test-browser: environment
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-browser.txt
 	$(BIN)/python -m tools.browsers

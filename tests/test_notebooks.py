@@ -269,7 +269,11 @@ def test_figures_are_stored_sharp(path):
                 assert width >= 2 * output.metadata["image/png"]["width"] - 2
 
 
-def test_the_pages_of_a_tutorial_that_fails_are_of_what_ran_before(tmp_path, monkeypatch):
+def raise_error(error: Exception):
+    raise error
+
+
+def test_the_pages_of_a_tutorial_that_fails_are_of_what_ran_before(tmp_path, monkeypatch, capsys):
     from nbclient.exceptions import CellExecutionError
 
     """And those of an earlier run stay what they were."""
@@ -287,6 +291,11 @@ def test_the_pages_of_a_tutorial_that_fails_are_of_what_ran_before(tmp_path, mon
     assert main(["tutorial"]) == 1
     assert written == [(tmp_path, ["00_the_idea.ipynb", "01_data_loading.ipynb", "07_how_good_is_it.ipynb"])]
     assert (tmp_path / "07_how_good_is_it.ipynb").read_text(encoding="utf-8") == "of an earlier run"
+    capsys.readouterr()
+    monkeypatch.setattr(notebooks, "build", lambda out, front, ran: raise_error(ValueError("no pages")))
+    assert main(["tutorial"]) == 1
+    error = capsys.readouterr().err
+    assert "division by zero" in error and "no pages" not in error  # what failed in the lesson is the news
 
 
 def test_the_checkpoint_of_a_lesson_is_no_commands():

@@ -45,8 +45,10 @@ def test_nothing_is_wrong_with_a_good_site(site):
         ('<link rel="stylesheet" href="//a.example/x.css">', "index.html: fetches //a.example/x.css from a network"),
         ("<p>so $x_0$ it is</p>", "index.html: a formula is not typeset: so $x_0$ it is"),
         (f"<pre>{ROOT}/data</pre>", f"index.html: names {ROOT}, a path of a machine"),
+        (f'<script>const folder = "{ROOT}/data";</script>', f"index.html: names {ROOT}, a path of a machine"),
+        (f"<p data-from='{ROOT}'>", f"index.html: names {ROOT}, a path of a machine"),
+        ("<p>file:///etc/hostname</p>", "index.html: names file:///, a path of a machine"),
         ("<pre>/home/somebody/x.py:1: UserWarning</pre>", "index.html: names /home/somebody/, a path of a machine"),
-        ('<a href="file:///etc/hostname">x</a>', "index.html: file:///etc/hostname is a file of this machine"),
         ('<a href="../outside.html">x</a>', "index.html: ../outside.html is not handed out"),
         ('<img srcset="a.js 1x, gone.png 2x">', "index.html: gone.png is not handed out"),
         ('<video poster="gone.png"></video>', "index.html: gone.png is not handed out"),
@@ -59,8 +61,8 @@ def test_each_fault_is_named_with_its_page(site, added, fault):
 
 
 def test_a_path_is_found_in_other_files_too(site):
-    (site / "searchindex.js").write_text("/somebody/work/x", encoding="utf-8")
-    assert faults(site, ("/somebody/work",)) == ["searchindex.js: names /somebody/work, a path of a machine"]
+    (site / "searchindex.js").write_text("/somebody/project/x", encoding="utf-8")
+    assert faults(site, ("/somebody/project",)) == ["searchindex.js: names /somebody/project, a path of a machine"]
 
 
 def test_a_short_path_is_not_found_inside_other_words(site, monkeypatch):

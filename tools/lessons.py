@@ -10,6 +10,7 @@ from iadb_helpers.machine.files import ROOT, display_path
 NOTEBOOKS = ROOT / "notebooks"
 SOLUTIONS = NOTEBOOKS / "solutions"
 STUDENT = NOTEBOOKS / "student"
+PNG = "image/png"  # the kind of output that a figure is
 
 
 def series(lessons: Sequence[str] = ()) -> list[Path]:

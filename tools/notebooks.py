@@ -24,12 +24,11 @@ from iadb_helpers.machine.device import describe_machine, pick_device
 from iadb_helpers.machine.files import display_path, results_dir, write_atomically
 from iadb_helpers.machine.profile import profile
 from iadb_helpers.weights import shipped_path
-from tools.lessons import NOTEBOOKS, SOLUTIONS, read, series
+from tools.lessons import NOTEBOOKS, PNG, SOLUTIONS, read, series
 from tools.site.build import build
 from tools.site.front import own_front_page
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
-PNG = "image/png"
 
 
 class Interrupted(Exception):
@@ -138,7 +137,8 @@ def tutorial(lessons: Sequence[str] = ()) -> None:
             write_atomically(results / path.name, nbformat.writes(execute(path)).encode())
             print(f"\r{path.stem}: {time.monotonic() - started:.0f} s".ljust(79))
     except CellExecutionError:
-        _write_pages(results)
+        with contextlib.suppress(ValueError):  # what has failed in the lesson is the news
+            _write_pages(results)
         raise
     _write_pages(results)
     print(f"""

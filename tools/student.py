@@ -10,7 +10,7 @@ from nbconvert.exporters.exporter import ResourcesDict
 from nbgrader.preprocessors import ClearSolutions
 
 from iadb_helpers.machine.files import display_path, write_together
-from tools.lessons import STUDENT, series
+from tools.lessons import STUDENT, read, series
 
 SOLUTION = "### BEGIN SOLUTION"
 NOTE = "*Student copy. Write where a cell says YOUR CODE HERE, then run the check below it.*"
@@ -23,7 +23,7 @@ def student_files() -> dict[Path, bytes]:
     """{path: content} of every student copy: those of the lessons that have something to fill."""
     lessons = [path for path in series() if SOLUTION in path.read_text(encoding="utf-8")]
     names = {path.name for path in lessons}
-    copies = {STUDENT / path.name: student_copy(nbformat.read(path, as_version=4), names) for path in lessons}
+    copies = {STUDENT / path.name: student_copy(read(path), names) for path in lessons}
     return {path: (nbformat.writes(copy).rstrip("\n") + "\n").encode() for path, copy in copies.items()}
 
 

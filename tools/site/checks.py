@@ -77,13 +77,10 @@ def faults(site: Path, of_this_machine: tuple[str, ...] = ()) -> list[str]:
         found += [f"{name}: a formula is not typeset: {text}" for text in page.dollars]
         for address in page.fetched + page.links:
             parts = urlsplit(address)
-            if parts.scheme in ("data", "mailto", "blob"):
-                continue
-            if parts.scheme == "file":
-                found.append(f"{name}: {address} is a file of this machine")
+            if parts.scheme in ("data", "mailto", "blob", "file"):  # the last is found below, as a path
                 continue
             if parts.scheme or parts.netloc:
-                if address in page.fetched and not _is_about_the_page(address):
+                if address in page.fetched:
                     found.append(f"{name}: fetches {address} from a network")
                 continue
             target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
@@ -95,15 +92,10 @@ def faults(site: Path, of_this_machine: tuple[str, ...] = ()) -> list[str]:
                 found.append(f"{name}: {address} leads to no place on that page")
     # As whole paths: a checkout in /code is not meant by every "</code>".
     here = "|".join(re.escape(each) for each in (str(ROOT), sys.prefix, *of_this_machine))
-    machine = re.compile(rf"(?<![\w.<\"'/-])({here})(?![\w-])|/home/\w+/|/tmp/ipykernel_|[A-Z]:\\Users\\")
+    machine = re.compile(rf"(?<![\w.</-])({here})(?![\w-])|file:///|/home/\w+/|/tmp/ipykernel_|[A-Z]:\\Users\\")
     for path in sorted(site.rglob("*")):
         if path.suffix in TEXT_FILES:
             text = path.read_text(encoding="utf-8", errors="replace")
             named = sorted({match[0] for match in machine.finditer(text)})
             found += [f"{path.relative_to(site).as_posix()}: names {each}, a path of a machine" for each in named]
     return found
-
-
-def _is_about_the_page(address: str) -> bool:
-    """Whether a link in a page's head only says what the page is, and fetches nothing."""
-    return bool(re.match(r"https?://(www\.)?(w3\.org|schema\.org)/", address))

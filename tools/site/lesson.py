@@ -10,12 +10,12 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
+from tools.lessons import PNG
 from tools.site.dark import darkened
 
-PNG = "image/png"
 UNANSWERED = "you wrote nothing down"  # what recall says in the run that is stored, to nobody
 BEST = "best-picture"  # the tag of the cell whose figure a lesson's page begins with
-# Where in the playground the reader sees what a lesson is about; the address of a moment comes from the page itself.
+# Where in the playground the reader sees what a lesson is about: what stands behind the # of its address.
 MOMENTS = {
     "00": "view=shapes&deblending=random&alpha=0.5",
     "01": "view=scrub&alpha=0.12",
@@ -70,7 +70,7 @@ def alt_of(cell: NotebookNode) -> str:
     return cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
 
 
-def best_picture(notebook: NotebookNode) -> tuple[bytes, str, int] | None:
+def best_picture(notebook: NotebookNode) -> tuple[bytes, str, int | None] | None:
     """The picture that shows what a lesson is about, its alt text and its width; None where no cell is tagged."""
     for cell in notebook.cells:
         if BEST in cell.metadata.get("tags", ()):
