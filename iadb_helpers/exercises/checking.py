@@ -89,8 +89,11 @@ def tasks_of(lesson: str) -> dict[str, Task]:
 
 def complaint_of(task: Task, answer: object) -> str | None:
     """What is wrong with an answer to a task; None where it is right."""
+    if answer is None:
+        return f"there is nothing under this name yet: run the cell above. It should {task.asks}."
     if not callable(answer):
-        return f"a function is wanted here, got {type(answer).__name__}. It should {task.asks}."
+        got = f"got {type(answer).__name__}; has another cell used its name?"
+        return f"a function is wanted here, {got} Run the cell above again. It should {task.asks}."
     expected, got = outcomes(task, task.right), outcomes(task, answer)
     if any(isinstance(outcome, NotImplementedError) and not str(outcome) for outcome in got):  # PyTorch's own say more
         return f"nothing is written here yet, or raise NotImplementedError() still stands there. It should {task.asks}."
@@ -179,6 +182,10 @@ def difference(got: Any, expected: Any, tolerance: float) -> str:
     x, y = as_tensor(got), as_tensor(expected)
     if x is None or y is None or x.shape != y.shape:
         return f"it returns {described(got)}, where {described(expected)} is wanted."
+    if x.isnan().any() and not y.isnan().any():
+        return (
+            "it gives NaN, which is not a number. Does it divide 0 by 0, or take a logarithm of what is not positive?"
+        )
     if y.numel() == 1:
         return f"it gives {x.item():,.6g}, which is {beside(x.item(), y.item())}."
     return f"the shape is right, but the values are off by {(x - y).abs().mean().item():.2g} on average."

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from iadb_helpers.blending import blend, deblend
+from iadb_helpers.blending import blend, column, deblend
 from iadb_helpers.data import MEAN, STD
 from iadb_helpers.exact import exact_tangent
 from iadb_helpers.exercises.checking import Task
@@ -52,6 +52,26 @@ def first_for_all(x0: Tensor, x1: Tensor, alpha: Tensor) -> Tensor:
 
 def mean_for_all(x0: Tensor, x1: Tensor, alpha: Tensor) -> Tensor:
     return blend(x0, x1, alpha.mean())
+
+
+def digit_whole(x0: Tensor, x1: Tensor, alpha: Tensor) -> Tensor:
+    return column(1 - alpha, x0) * x0 + x1
+
+
+def noise_whole(x0: Tensor, x1: Tensor, alpha: Tensor) -> Tensor:
+    return x0 + column(alpha, x0) * x1
+
+
+def half_of_each(x0: Tensor, x1: Tensor, alpha: Tensor) -> Tensor:
+    return (x0 + x1) / 2
+
+
+def away(x0: Tensor, x1: Tensor, alpha: Tensor) -> Tensor:
+    return x0 + column(alpha, x0) * (x0 - x1)
+
+
+def digit_subtracted(x0: Tensor, x1: Tensor, alpha: Tensor) -> Tensor:
+    return column(1 - alpha, x0) * x0 - column(alpha, x0) * x1
 
 
 def batches() -> list[tuple]:
@@ -167,6 +187,11 @@ TASKS = {
             "the weights are swapped: at α = 0 the blend should be the noise x0, and here it is x1.": swapped,
             "every sample gets the α of the first one.": first_for_all,
             "every sample gets the same α, the mean of all.": mean_for_all,
+            "x1 is added whole, but at α = 0 nothing of it should be there.": digit_whole,
+            "x0 stays whole, but at α = 1 nothing of it should be left.": noise_whole,
+            "this is the mean of the two, whatever α is.": half_of_each,
+            "it moves away from x1: look at the sign of your difference.": away,
+            "x1 is subtracted, and should be added.": digit_subtracted,
         },
     ),
     "mean_digit": Task(

@@ -131,6 +131,27 @@ def whole_tangents(x_alpha: Tensor, tangent: Tensor, alpha: Tensor) -> tuple[Ten
     return x_alpha - tangent, x_alpha + tangent
 
 
+def same_alpha_both_ways(x_alpha: Tensor, tangent: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
+    part = column(alpha, x_alpha) * tangent
+    return x_alpha - part, x_alpha + part
+
+
+def same_rest_both_ways(x_alpha: Tensor, tangent: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
+    return same_alpha_both_ways(x_alpha, tangent, 1 - alpha)
+
+
+def blend_missing(x_alpha: Tensor, tangent: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
+    return deblend(torch.zeros_like(x_alpha), tangent, alpha)
+
+
+def deblended_at_the_mean(x_alpha: Tensor, tangent: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
+    return deblend(x_alpha, tangent, alpha.mean())
+
+
+def along_the_rows(x_alpha: Tensor, tangent: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
+    return not_reshaped(x_alpha, tangent, alpha.reshape(-1, 1))
+
+
 def plain_count() -> int:
     return sum(p.numel() for p in UNet().parameters())
 
@@ -184,6 +205,11 @@ TASKS: dict[str, Task] = {
             "x̄₁ is right, and x̄₀ has the wrong sign: D points away from the noise.": noise_forwards,
             "it goes a whole D both ways. From x̄₀ to x̄₁ it is one D in all, and α says how much of it lies "
             "behind.": whole_tangents,
+            "x̄₀ is right, but from x_α to x̄₁ it is the rest of D, 1 − α of it.": same_alpha_both_ways,
+            "x̄₁ is right, but from x_α back to x̄₀ it is α of D.": same_rest_both_ways,
+            "these are the two parts of D alone. Where do they start?": blend_missing,
+            "all pictures get one α, the mean of the batch. Each has an α of its own.": deblended_at_the_mean,
+            "α is reshaped to [B, 1], so every row of pixels gets another picture's α.": along_the_rows,
         },
     ),
     "count": Task(

@@ -118,6 +118,22 @@ def only_the_change(model: Model, weaker: Model, weight: float) -> Model:
     return lambda x, alpha: whole(x, alpha) - model(x, alpha)
 
 
+def changed_places(model: Model, weaker: Model, weight: float) -> Model:
+    return guided(weaker, model, weight)
+
+
+def whole_change(model: Model, weaker: Model, weight: float) -> Model:
+    return leading(model, weaker, 1, lambda alpha, x: column(1 - alpha, x))
+
+
+def factor_of_all(model: Model, weaker: Model, weight: float) -> Model:
+    return lambda x, alpha: column(1 - alpha, x) * leading(model, weaker, weight, lambda *_: torch.ones(()))(x, alpha)
+
+
+def adds_the_weaker(model: Model, weaker: Model, weight: float) -> Model:
+    return lambda x, alpha: model(x, alpha) + weight * column(1 - alpha, x) * weaker(x, alpha)
+
+
 def a_batch_as_wide_as_a_digit() -> list[tuple]:
     """w, x and α: 32 samples of 32 × 32, so that an α of the wrong shape is stretched without a word."""
     generator = torch.Generator().manual_seed(0)
@@ -198,6 +214,10 @@ TASKS = {
                 partial(leading, pace=column)
             ),
             "you return the change alone. D itself is missing.": only_the_change,
+            "the two have changed places: you lead the weaker tangent away from the better one.": changed_places,
+            "the weight w is not used.": whole_change,
+            "1 − α multiplies D, too. It belongs to the change only.": factor_of_all,
+            "you add the weaker tangent itself. Add how far D differs from it.": adds_the_weaker,
         },
         run=followed,
     ),

@@ -13,7 +13,7 @@ class Profile:
     """How much work a notebook does on this machine.
 
     Attributes:
-        name: ``"quick"`` (tests), ``"cpu"`` (minutes on a laptop) or ``"cuda"``.
+        name: ``"quick"`` (tests), ``"lab"`` (about a minute, in a class), ``"cpu"`` (minutes on a laptop) or ``"cuda"``.
         recipe: the key into ``recipes.RECIPES`` that the reader's own network is trained with.
         max_steps: training stops after this many steps.
         sampling_steps: T, the number of sampling steps where a notebook shows its best.
@@ -29,6 +29,7 @@ class Profile:
 
 PROFILES = {
     "quick": Profile("quick", recipe="fast", max_steps=20, sampling_steps=16, samples=64),
+    "lab": Profile("lab", recipe="fast", max_steps=1500, sampling_steps=64, samples=64),
     "cpu": Profile("cpu", recipe="fast", max_steps=7500, sampling_steps=128, samples=64),
     "cuda": Profile("cuda", recipe="fast", max_steps=45_000, sampling_steps=128, samples=64),
 }

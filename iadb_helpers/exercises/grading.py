@@ -1,0 +1,133 @@
+"""Points for an answer in a lab: as ``check`` judges it, if it is the student's own work and comes to an end."""
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import Any
+
+from torch import nn
+
+from iadb_helpers.exercises.checking import Told, complaint_of, task_of
+
+PACKAGE = str(Path(__file__).parents[1])
+LIMIT = 20.0  # seconds that all tries of one answer may take; the slowest right one takes less than one
+
+
+def points(name: str, answer: object, worth: int, given: Sequence[Callable] = ()) -> int:
+    """Print whether an answer is right, and if not, what is wrong with it; returns its points.
+
+    nbgrader takes the number that the last line of a cell gives for the points of that cell.
+
+    Args:
+        name: of the task, for example ``"03.loss"``.
+        answer: the student's function, or None where there is none under this name.
+        worth: the points of a right answer.
+        given: functions of the package that the answer may call. Calling any other gives no points.
+
+    Raises:
+        ValueError: for a task that does not exist.
+    """
+    task = task_of(name)
+    complaint = complaint_of(task, Watched(answer, given) if callable(answer) else answer)
+    print(f"{name} is right: {worth} points." if complaint is None else f"{name}: {complaint} (0 of {worth} points)")
+    return 0 if complaint else worth
+
+
+def choices(answer: object, options: Sequence[str], key: str | None = None) -> int | None:
+    """Print whether letters were chosen, one for each question; returns how many are right, if the key is there.
+
+    Args:
+        answer: the student's function of no arguments, which returns the letters in one string; None where there is
+            none under this name.
+        options: the letters of each question, for example ``["abc", "abcd"]``.
+        key: the right letters, which only the graded copy has.
+    """
+    if not callable(answer):
+        got = "nothing yet: run the cell above" if answer is None else type(answer).__name__
+        print(f"a function is wanted here, got {got}. (0 of {len(options)} points)")
+        return 0
+    try:
+        letters = answer()
+    except NotImplementedError:
+        letters = None
+    if letters is None:
+        print(f"nothing is written here yet. Return {len(options)} letters in one string.")
+        return 0
+    if not isinstance(letters, str) or len(letters.strip()) != len(options):
+        print(f"{len(options)} letters in one string are wanted, one for each question, got {letters!r}.")
+        return 0
+    letters = letters.strip().lower()
+    for number, (letter, those) in enumerate(zip(letters, options, strict=True), start=1):
+        if letter not in those:
+            print(f"question {number} has the answers {', '.join(those)}, got {letter!r}.")
+    if key is None:
+        print(f"{len(options)} letters. Whether they are right is told when this is graded.")
+        return None
+    right = [letter == of_key for letter, of_key in zip(letters, key, strict=True)]
+    print(f"{sum(right)} of {len(key)} are right: " + ", ".join("yes" if each else "no" for each in right))
+    return sum(right)
+
+
+class Watched:
+    """An answer that stops, and says why, where it calls the package's own functions or takes too long.
+
+    A profiler sees each call in this thread, so it does not matter under which name a function was imported. It does
+    not see what was copied as text, and no call happens in ``while True: pass``: that one nbgrader's limit has to stop.
+
+    Args:
+        answer: any function.
+        given: functions of the package that it may call, besides those that it gets as arguments.
+    """
+
+    def __init__(self, answer: Callable, given: Sequence[Callable] = ()) -> None:
+        self.answer, self.told = answer, ""
+        self.allowed = {code_of(function) for function in given}
+        self.ends = time.monotonic() + LIMIT
+
+    def __call__(self, *arguments: Any) -> Any:
+        self.allowed |= {code_of(argument) for argument in arguments if callable(argument)}
+        boundary = sys._getframe()
+
+        def watch(frame: FrameType, event: str, _: object) -> None:
+            if event == "call" and frame.f_code.co_filename.startswith(PACKAGE) and self.is_foreign(frame, boundary):
+                self.stop(f"it calls {frame.f_code.co_name} of iadb_helpers. Write what it does yourself.")
+            if time.monotonic() > self.ends:
+                self.stop(f"it had not come to an end after {LIMIT:.0f} s. What ends your loop?")
+
+        before = sys.getprofile()
+        sys.setprofile(watch)
+        try:
+            result = self.answer(*arguments)
+        finally:
+            sys.setprofile(before)
+        if self.told:  # an except of the student's may have swallowed it
+            raise Told(self.told)
+        return self.following(result) if callable(result) and not isinstance(result, nn.Module) else result
+
+    def following(self, result: Callable) -> "Watched":
+        """A function that the answer returned: what it calls later counts, too."""
+        later = Watched(result)
+        later.allowed, later.ends = self.allowed, self.ends
+        return later
+
+    def is_foreign(self, frame: FrameType, boundary: FrameType) -> bool:
+        """Whether a call into the package is the answer's own, and not one that an allowed function makes."""
+        caller = frame.f_back
+        while caller is not None and caller is not boundary:
+            if caller.f_code.co_filename.startswith(PACKAGE):
+                return False
+            caller = caller.f_back
+        return frame.f_code not in self.allowed
+
+    def stop(self, words: str) -> None:
+        self.told = words
+        raise Told(words)
+
+
+def code_of(function: Callable) -> CodeType | None:
+    """Where a call of a function or a network leads."""
+    if isinstance(function, nn.Module):
+        function = type(function).forward
+    return getattr(function, "__code__", None)

@@ -1,0 +1,117 @@
+"""Errors to plant into the labs' solutions: (what stands there, what is written instead, what the check should say)."""
+
+RESHAPE = ".reshape(-1, 1, 1, 1)"
+BLEND = "(1 - alpha) * x0 + alpha * x1"
+ENDS = "x_alpha - alpha * tangent, x_alpha + (1 - alpha) * tangent"
+STEP = "model(x, t / steps) / steps"
+GUIDED = "w * (1 - alpha).reshape(-1, 1, 1, 1) * (d - weaker(x, alpha))"
+LAST = "    return x\n    ### END"
+INSIDE = "        return x\n    ### END"
+
+#: {cell of a solution: ten errors or more}
+PLANTED = {
+    "my-blend": [
+        (RESHAPE, "", "along the last axis"),
+        (RESHAPE, ".reshape(-1, 1)", "over the rows"),
+        (BLEND, "alpha * x0 + (1 - alpha) * x1", "weights are swapped"),
+        (f"alpha{RESHAPE}", "alpha[0]", "the α of the first one"),
+        (f"alpha{RESHAPE}", "alpha.mean()", "the mean of all"),
+        (BLEND, "(1 - alpha) * x0 + x1", "x1 is added whole"),
+        (BLEND, "x0 + alpha * x1", "x0 stays whole"),
+        (BLEND, "(x0 + x1) / 2", "the mean of the two"),
+        (BLEND, "x0 + alpha * (x0 - x1)", "moves away from x1"),
+        (BLEND, "(1 - alpha) * x0 - alpha * x1", "x1 is subtracted"),
+        (BLEND, "x0.mul_(1 - alpha).add_(alpha * x1)", "writes over what it was given"),
+        ("return ", "result = ", "returns nothing"),
+    ],
+    "my-deblend": [
+        (RESHAPE, "", "α is not reshaped"),
+        (RESHAPE, ".reshape(-1, 1)", "every row of pixels"),
+        (f"alpha{RESHAPE}", "alpha.mean()", "the mean of the batch"),
+        (ENDS, "x_alpha + (1 - alpha) * tangent, x_alpha - alpha * tangent", "in the wrong order"),
+        (ENDS, "x_alpha + alpha * tangent, x_alpha - (1 - alpha) * tangent", "both signs are wrong"),
+        (ENDS, "x_alpha + alpha * tangent, x_alpha + (1 - alpha) * tangent", "x̄₀ has the wrong sign"),
+        (ENDS, "x_alpha - tangent, x_alpha + tangent", "a whole D both ways"),
+        (ENDS, "x_alpha - (1 - alpha) * tangent, x_alpha + alpha * tangent", "α and 1 − α are swapped"),
+        (ENDS, "x_alpha - alpha * tangent, x_alpha + alpha * tangent", "x̄₀ is right"),
+        (ENDS, "x_alpha - (1 - alpha) * tangent, x_alpha + (1 - alpha) * tangent", "x̄₁ is right"),
+        (ENDS, "-alpha * tangent, (1 - alpha) * tangent", "the two parts of D alone"),
+    ],
+    "my-loss": [
+        ("(x1 - x0)", "(x0 - x1)", "the target has the wrong sign"),
+        ("(x1 - x0)", "x1", "with the digit alone"),
+        ("(x1 - x0)", "x1 - x0", "subtracts x0 as well"),
+        (".square().sum()", ".sum().square()", "adds first and squares then"),
+        ("blend(x0, x1, alpha)", "x1", "the network gets the digit"),
+        (".sum()", ".mean()", "the mean over all pixels"),
+        (".sum()", ".sum() / len(x1)", "divided by the number of samples"),
+        ("model(x_alpha, alpha)", "model(x_alpha, 1 - alpha)", "hears a wrong α"),
+        ("blend(x0, x1, alpha)", "blend(x1, x0, alpha)", "the wrong way round"),
+        (".sum()", ".sum().item()", "lost its gradient"),
+    ],
+    "my-sample": [
+        ("t / steps)", "(t + 1) / steps)", "gets α = (t + 1) / T"),
+        (STEP, "model(x, t / steps)", "adds the whole tangent"),
+        ("x + model", "x - model", "your steps go backward"),
+        ("t / steps)", "t)", "the network gets t"),
+        ("t / steps)", "t / (steps - 1))", "your last α is 1"),
+        ("range(steps)", "range(1, steps)", "the first step is missing"),
+        ("range(steps)", "range(steps + 1)", "one step too many"),
+        ("model(x,", "model(x0,", "sees x0 at every step"),
+        ("x + model", "x0 + model", "starts from x0 again"),
+        (LAST, INSIDE, "returns after the first step"),
+        (STEP, "(1 - t / steps) * model(x, t / steps)", "each step goes to the end"),
+    ],
+    "my-second": [
+        ("** 2 / 2", "** 2", "twice too large"),
+        (" / (a - a_before)", "", "a change per α"),
+        ("(a - a_before)", "(b - a)", "steps of one length only"),
+        ("(d - d_before)", "(d_before - d)", "the last term has the wrong sign"),
+        ("** 2 / 2", "/ 2", "is not squared"),
+        (" + (b - a) ** 2 / 2 * change", "", "this is Euler's step"),
+        ("(b - a) * d +", "(b - a) * d_before +", "along d_before"),
+        ("(b - a) * d + (b - a) ** 2 / 2 * change", "(b - a) * (d + d_before) / 2", "the mean of d and d_before"),
+        ("return x + ", "return ", "the step alone"),
+        ("x + (b - a) * d ", "x - (b - a) * d ", "Euler's part goes backward"),
+    ],
+    "my-invert": [
+        ("t / steps)", "(t + 1) / steps)", "the α of a step's end"),
+        ("reversed(range(steps))", "range(steps)", "your α goes up from 0"),
+        ("x - model", "x + model", "your steps go forward"),
+        ("range(steps)", "range(1, steps)", "the last step is missing"),
+        ("range(steps)", "range(steps + 1)", "one step too many"),
+        (LAST, INSIDE, "returns after the first step"),
+        (STEP, "model(x, t / steps)", "subtracts the whole tangent"),
+        ("x - model", "x1 - model", "starts from x1 again"),
+        ("model(x,", "model(x1,", "sees x1 at every step"),
+        ("t / steps)", "t)", "the network gets t"),
+    ],
+    "my-guided": [
+        (GUIDED, "w * (d - weaker(x, alpha))", "the factor 1 − α is missing"),
+        ("(d - weaker(x, alpha))", "(weaker(x, alpha) - d)", "towards the weaker tangent"),
+        (RESHAPE, "", "runs along the 32 columns"),
+        (RESHAPE, ".reshape(-1, 1)", "along the 32 rows"),
+        ("(1 - alpha)", "alpha", "the factor is α"),
+        ("return d + ", "return ", "you return the change alone"),
+        ("def tangent", "model, weaker = weaker, model\n\n    def tangent", "the two have changed places"),
+        ("w * ", "", "the weight w is not used"),
+        (f"d + {GUIDED}", f"(1 - alpha){RESHAPE} * (d + w * (d - weaker(x, alpha)))", "multiplies D, too"),
+        ("(d - weaker(x, alpha))", "weaker(x, alpha)", "you add the weaker tangent itself"),
+    ],
+    "my-midpoint": [
+        ("(t + 0.5)", "t", "the α of the start"),
+        ("(t + 0.5)", "(t + 1)", "the α of the end"),
+        ("x + h * model(middle", "x + h / 2 * model(middle", "only half a step"),
+        ("x = x + h", "x = middle + h", "starts in the middle"),
+        ("middle = x + h / 2", "middle = x + h", "a whole step ahead"),
+        ("x = x + h * model(middle, (t + 0.5) * h)", "x = x + h * model(x, t * h)", "this is Euler's step"),
+        ("model(middle,", "model(x,", "but x is still at the start"),
+        ("x = x + h", "x = x - h", "your steps go backward"),
+        (LAST, INSIDE, "returns after the first step"),
+        (
+            "x = x + h * model(middle, (t + 0.5) * h)",
+            "d = model(x, t * h); x = x + h / 2 * (d + model(x + h * d, (t + 1) * h))",
+            "this is Heun's step",
+        ),
+    ],
+}

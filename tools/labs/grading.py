@@ -1,0 +1,169 @@
+"""Grades what students have handed in, one at a time and each within limits, so that none can stop the others."""
+
+import csv
+import io
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from nbgrader.api import Gradebook, MissingEntry
+
+from iadb_helpers.machine.files import display_path, write_atomically
+from tools.labs.course import LABS, environment, names, nbgrader, nbgrader_command
+from tools.lessons import read
+
+SECONDS = 300.0  # for one submission, all cells together; a right one of lab 1 takes about ten
+GIGABYTES = 8  # of memory that one submission may claim; a right one of lab 1 claims about three
+# Nothing is downloaded, nothing trains for long, and two submissions on one machine would not wait for each other.
+WORK = {"IADB_PROFILE": "quick", "IADB_SOURCE": "embedded", "IADB_THREADS": "1", "OMP_NUM_THREADS": "1"}
+
+
+@dataclass
+class Graded:
+    """What became of one submission: the points of each task, and what went wrong, in words, where anything did."""
+
+    student: str
+    points: dict[str, float] = field(default_factory=dict)
+    by_hand: bool = False
+    note: str = ""
+
+    @property
+    def total(self) -> float:
+        return sum(self.points.values())
+
+
+def grade(lab: str, handed_in: Path, root: Path) -> Iterator[Graded]:
+    """Grade a folder of submissions, one after the other.
+
+    Args:
+        lab: ``lab1``, ``lab2`` or ``homework``.
+        handed_in: holds a notebook ``STUDENT.ipynb`` or a folder ``STUDENT/`` for each student.
+        root: for all that nbgrader writes: its gradebook, the graded notebooks, the feedback.
+
+    Raises:
+        ValueError: for another lab, or a folder without submissions.
+        OSError: if a folder cannot be read or written.
+    """
+    if lab not in names():
+        raise ValueError(f"the lab must be one of {', '.join(names())}, got {lab!r}")
+    if not handed_in.is_dir():
+        raise ValueError(f"{display_path(handed_in)} is no folder")
+    found = sorted(path for path in handed_in.iterdir() if not path.name.startswith("."))
+    found = [path for path in found if path.is_dir() or path.suffix == ".ipynb"]
+    if not found:
+        raise ValueError(f"{display_path(handed_in)} holds no notebook and no folder: one for each student is wanted")
+    root.mkdir(parents=True, exist_ok=True)
+    nbgrader("generate_assignment", lab, "--create", "--force", root=root)
+    seen: set[str] = set()
+    for path in found:
+        student = path.stem if path.is_file() else path.name
+        if student in seen:
+            yield Graded(student, note="not graded: both a notebook and a folder have this name")
+        elif not re.fullmatch(r"[\w.-]+", student):
+            yield Graded(student, note="not graded: a name may have letters, digits, dots, dashes and _ only")
+        else:
+            seen.add(student)
+            note = collect(lab, path, root / "submitted" / student / lab)
+            yield Graded(student, note=note) if note else graded(lab, student, root)
+
+
+def collect(lab: str, path: Path, place: Path) -> str:
+    """Copy a submission to where nbgrader looks for it; returns why it cannot be graded, or nothing."""
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir(parents=True)
+    files = [path] if path.is_file() else [each for each in path.iterdir() if each.is_file()]
+    notebooks = [each for each in files if each.suffix == ".ipynb"]
+    named = [each for each in notebooks if each.stem == lab] or notebooks
+    if len(named) != 1:
+        return f"not graded: {len(notebooks)} notebooks, and none is called {lab}.ipynb"
+    try:
+        cells = read(named[0]).cells
+    except (ValueError, OSError) as error:
+        return f"not graded: {error}"
+    if not any("nbgrader" in cell.metadata for cell in cells):
+        return f"not graded: this is not {lab}.ipynb, or its cells were copied into another notebook"
+    shutil.copyfile(named[0], place / f"{lab}.ipynb")
+    for each in files:
+        if each not in notebooks:
+            shutil.copyfile(each, place / each.name)
+    return ""
+
+
+def graded(lab: str, student: str, root: Path) -> Graded:
+    """Let nbgrader run one submission, and read the points from its gradebook."""
+    command = nbgrader_command("autograde", lab, f"--student={student}", "--create", "--force", root=root)
+    process = subprocess.Popen(
+        command, cwd=LABS, env={**environment(), **WORK}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        encoding="utf-8", errors="replace", start_new_session=True, preexec_fn=memory_limit(),
+    )  # fmt: skip
+    try:
+        said = process.communicate(timeout=SECONDS)[1]
+    except subprocess.TimeoutExpired:
+        end_all_of(process)
+        return Graded(student, note=f"not graded: stopped after {SECONDS:.0f} s. Look at it by hand")
+    except BaseException:  # Ctrl-C: leave no kernel behind
+        end_all_of(process)
+        raise
+    if process.returncode:
+        return Graded(student, note=f"not graded: {reason(said)}")
+    try:
+        with Gradebook(f"sqlite:///{root.resolve() / 'gradebook.db'}", "iadb") as book:
+            submission = book.find_submission(lab, student)
+            grades = [grade for notebook in submission.notebooks for grade in notebook.grades]
+            points = {grade.cell.name: float(grade.auto_score or 0) for grade in grades}
+            by_hand = any(grade.needs_manual_grade for grade in grades)
+    except MissingEntry as error:
+        return Graded(student, note=f"not graded: {error}")
+    return Graded(student, points, by_hand, note="stopped at a time limit" if "Timeout waiting" in said else "")
+
+
+def memory_limit() -> Callable[[], None] | None:
+    """What the process does first, so that its kernel cannot claim more; nothing on a system without such limits."""
+    if not sys.platform.startswith("linux"):
+        return None
+    import resource
+
+    return lambda: resource.setrlimit(resource.RLIMIT_DATA, (GIGABYTES << 30, GIGABYTES << 30))
+
+
+def end_all_of(process: subprocess.Popen) -> None:
+    """nbgrader and the kernel that it has started."""
+    if hasattr(os, "killpg"):
+        os.killpg(process.pid, signal.SIGKILL)
+    else:
+        process.kill()
+    process.wait()
+
+
+def reason(said: str) -> str:
+    """The last thing that nbgrader had to say and that is no frame of a traceback."""
+    if "kernel became unresponsive" in said or "unresponsive and we could not interrupt" in said:
+        return "its code does not end, and could not be interrupted"
+    if "DeadKernelError" in said or "Kernel died" in said:
+        return "its kernel died, as a rule because its memory was at an end"
+    lines = [line for line in said.splitlines() if re.match(r"[\w.]*(Error|Exception)\b.*: .", line)]
+    return lines[-1] if lines else "nbgrader has failed"
+
+
+def table(results: list[Graded]) -> str:
+    """The results as CSV: a line for each student, a column for each task."""
+    tasks = list(dict.fromkeys(task for result in results for task in result.points))
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["student", *tasks, "total", "note"])
+    for result in results:
+        note = "; ".join(filter(None, [result.note, "a part is graded by hand" * result.by_hand]))
+        row = [f"{result.points[task]:g}" if task in result.points else "" for task in tasks]
+        writer.writerow([result.student, *row, f"{result.total:g}" if result.points else "", note])
+    return text.getvalue()
+
+
+def write_table(results: list[Graded], path: Path) -> None:
+    # With the mark by which Excel knows UTF-8.
+    write_atomically(path, b"\xef\xbb\xbf" + table(results).encode())
