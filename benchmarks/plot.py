@@ -80,8 +80,9 @@ def curves(axes, results: dict) -> None:
     section = first(results, "curves")
     if not section:
         return
-    for name, rows in section["fast"].items():
-        axes.loglog([row["seconds"] for row in rows], [row["frechet"] for row in rows], "o-", label=f"fast, {name}")
+    for (name, rows), look in zip(section["fast"].items(), ("o", "^", "D"), strict=True):
+        seconds, distances = [row["seconds"] for row in rows], [row["frechet"] for row in rows]
+        axes.loglog(seconds, distances, f"{look}-", label=f"fast, {name}")
     rows = section["reference"]
     axes.loglog(
         [row["plain_seconds"] for row in rows], [row["frechet"] for row in rows], "s--", color="0.5",

@@ -70,12 +70,15 @@ def test_every_moment_lies_where_the_script_looks_for_it(frames):
     assert np.abs(bytes_of(frames.x_alpha[2, 0]) - bytes_of(frames.x_alpha[3, 0])).mean() > 12
 
 
-def test_the_tangent_is_orange_where_ink_is_added_and_blue_where_it_is_taken(frames):
+def test_the_tangent_is_light_orange_where_ink_is_added_and_dark_blue_where_it_is_taken(frames):
+    """The lightness tells it by itself, in grey print."""
     pixels = picture(payload(frames, ("tangent",))["panels"][0]["ends"])
     found, tangent = digit(pixels, 0, 0, 0, 3), frames.tangent[0, 0, 0].numpy()
     orange, blue = found[..., 0], found[..., 2]
     assert (orange > blue)[tangent > 1].all() and (blue > orange)[tangent < -1].all()
-    assert (tangent > 1).any() and (tangent < -1).any()
+    lightness = found @ (0.299, 0.587, 0.114)  # of 255
+    assert lightness[tangent < -1].max() + 15 < lightness[np.abs(tangent) < 0.2].min()
+    assert lightness[np.abs(tangent) < 0.2].max() + 15 < lightness[tangent > 1].min()
 
 
 def test_what_is_said_is_of_each_moment(frames):

@@ -269,6 +269,18 @@ def test_figures_are_stored_sharp(path):
                 assert width >= 2 * output.metadata["image/png"]["width"] - 2
 
 
+@pytest.mark.parametrize(
+    "path", sorted(NOTEBOOKS.glob("**/*.ipynb")), ids=lambda path: f"{path.parent.name}-{path.stem}"
+)
+def test_every_stored_picture_says_in_words_what_it_shows(path):
+    """In its cell's metadata, where a run leaves it; of two pictures in a cell it would say the same."""
+    for number, cell in enumerate(json.loads(path.read_text(encoding="utf-8"))["cells"]):
+        pictures = sum(lessons.PNG in output.get("data", {}) for output in cell.get("outputs", ()))
+        words = cell["metadata"].get("mystnb", {}).get("image", {}).get("alt", "").split()
+        assert pictures <= 1, f"cell {number}: {pictures} pictures share one alt text"
+        assert not pictures or 10 <= len(words) <= 80, f"cell {number}: {len(words)} words of alt text"
+
+
 def raise_error(error: Exception):
     raise error
 

@@ -12,6 +12,7 @@ from iadb_helpers import load_pretrained, sample, to_display
 from iadb_helpers.evaluation.classifier import load_classifier
 from iadb_helpers.explorer.packing import packed
 from iadb_helpers.explorer.page import MODULES, PLAYGROUND, WORKER, flat
+from iadb_helpers.explorer.pictures import LARGEST_TANGENT, signed_colours
 from iadb_helpers.guidance import guided, load_gaussian
 from iadb_helpers.sampling import invert
 from tests.node import run
@@ -200,3 +201,11 @@ def test_lines_of_the_script_are_no_longer_than_the_packages():
     sources = [*PLAYGROUND.rglob("*.js"), *PLAYGROUND.glob("*.c")]
     lines = [(each.name, n, line) for each in sources for n, line in enumerate(each.read_text("utf-8").splitlines(), 1)]
     assert len(sources) > 20 and [(name, n) for name, n, line in lines if len(line) > 120] == []
+
+
+def test_the_colours_of_d_are_the_packages():
+    values = [share * LARGEST_TANGENT / 15 for share in range(-17, 18)]  # those that the package has
+    found = run({"pictures": "signedColours"}, "return given.map(signedColours)", values)
+    expected = signed_colours(torch.tensor(values).reshape(-1, 1, 1, 1)).flatten(1) * 255
+    assert [rgb for *rgb, _ in found] == expected.round().int().tolist()
+    assert {opacity for *_, opacity in found} == {255}

@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+import sys
 
 import nbformat
 import pytest
@@ -15,7 +16,8 @@ from tools.lessons import SOLUTIONS, STUDENT, series
 from tools.student import main, student_copy, student_files
 
 COPIES = sorted(STUDENT.glob("*.ipynb"))
-CHECK = re.compile(r"^check\(\"([\w.]+)\", (\w+)\)$", flags=re.M)
+# Of a lesson, and of its copy, which asks for a name that may not be there.
+CHECK = re.compile(r"^check\(\"([\w.]+)\", (?:globals\(\)\.get\(\")?(\w+)(?:\"\))?\)$", flags=re.M)
 
 
 def cells_of(path, kind="code") -> list[str]:
@@ -63,6 +65,30 @@ def test_the_check_of_every_blank_says_what_is_asked(path):
 
 
 @pytest.mark.parametrize("path", COPIES, ids=lambda path: path.stem)
+def test_a_check_of_a_copy_answers_in_words_out_of_order_and_with_names_overwritten(path, capsys):
+    """Before the set-up and the blank, and where the reader has used its names for something else."""
+    cells = [source for source in cells_of(path) if CHECK.search(source)]
+    assert cells
+    for source in cells:
+        ((task, name),) = CHECK.findall(source)
+        exec(source, {})
+        exec(source, {"check": 3, name: 5})
+        empty, overwritten = capsys.readouterr().out.splitlines()
+        assert empty.startswith(f"{task}: there is nothing under this name yet: run the cell above.")
+        assert overwritten.startswith(f"{task}: a function is wanted here, got int; has another cell used its name?")
+
+
+@pytest.mark.parametrize("path", COPIES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("missing", ["matplotlib.pyplot", "iadb_helpers"])
+def test_the_set_up_of_a_copy_says_what_to_do_in_a_kernel_without_a_package(path, missing, monkeypatch):
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(
+        ModuleNotFoundError, match=f"this kernel has no {missing}. Choose the kernel of .*: pip install"
+    ):
+        exec(cells_of(path)[0], {})
+
+
+@pytest.mark.parametrize("path", COPIES, ids=lambda path: path.stem)
 def test_links_of_a_copy_exist(path):
     links = re.findall(r"\]\(([^)#\s]+)", "\n".join(cells_of(path, "markdown")))
     assert [link for link in links if not link.startswith("http") and not (path.parent / link).exists()] == []
@@ -88,6 +114,7 @@ LESSON = nbformat.v4.new_notebook(
         nbformat.v4.new_markdown_cell(
             "# 99 · Title\n\n[a](98_other.ipynb#x) [b](97_none.ipynb) [c](https://a.b/c) [d](#e)"
         ),
+        nbformat.v4.new_code_cell(f"{student.SETUP}Do.\nimport re\n\nfrom ast import parse\n\nprint(1)"),
         nbformat.v4.new_code_cell(
             'def my_sum(a, b):\n    """A sum."""\n    ### BEGIN SOLUTION\n    return a + b\n    ### END SOLUTION'
         ),
@@ -100,10 +127,13 @@ LESSON = nbformat.v4.new_notebook(
 
 def test_a_copy_keeps_the_head_and_what_gives_nothing_away():
     before = nbformat.writes(LESSON)
-    opening, blank, check, shown, told = student_copy(LESSON, {"98_other.ipynb"}).cells
+    opening, setup, blank, check, shown, told = student_copy(LESSON, {"98_other.ipynb"}).cells
     assert nbformat.writes(LESSON) == before
     assert opening.source.startswith("# 99 · Title\n\n*Student copy.")
     assert "[a](98_other.ipynb#x) [b](../97_none.ipynb) [c](https://a.b/c) [d](#e)" in opening.source
+    assert setup.source.startswith("try:\n    import re\n\n    from ast import parse\nexcept ModuleNotFoundError")
+    assert setup.source.endswith("from None\n\nprint(1)")
+    assert check.source == 'from iadb_helpers.exercises import check\ncheck("99.sum", globals().get("my_sum"))'
     assert blank.source.startswith('def my_sum(a, b):\n    """A sum."""\n    # YOUR CODE HERE')
     assert "a + b" not in blank.source
     assert check.outputs == [] and told.outputs == [] and shown.outputs[0].text == "2"

@@ -1,7 +1,9 @@
 """Write the student copies, ``notebooks/student/``, from the lessons: ``python -m tools.student``."""
 
+import ast
 import re
 import sys
+import textwrap
 from copy import deepcopy
 from pathlib import Path
 
@@ -17,6 +19,16 @@ NOTE = "*Student copy. Write where a cell says YOUR CODE HERE, then run the chec
 LINK = re.compile(r"\]\((?!\w+:|#)([^)#\s]+)")
 # Calls whose stored result would give an answer away: "is right", and what a prediction was about.
 GIVES_AWAY = re.compile(rf"{SOLUTION}|^(?:check|recall)\(", flags=re.M)
+# A check of a copy answers in words wherever it runs: before its blank or the set-up, and after ``check = 3``.
+CHECK = re.compile(r"^check\((\"[\w.]+\"), (\w+)\)$")
+IN_ANY_ORDER = r'from iadb_helpers.exercises import check\ncheck(\1, globals().get("\2"))'
+SETUP = "# ModuleNotFoundError? "  # how the set-up cell of a lesson begins
+GUARDED = """try:
+{imports}
+except ModuleNotFoundError as error:
+    how = "Choose the kernel of the course's .venv, or in the course's folder run: pip install -r requirements.txt"
+    raise ModuleNotFoundError(f"this kernel has no {{error.name}}. {{how}}") from None
+"""
 
 
 def student_files() -> dict[Path, bytes]:
@@ -43,6 +55,9 @@ def student_copy(lesson: nbformat.NotebookNode, copied: set[str]) -> nbformat.No
                 cell.outputs = []
             if complete.source.startswith("check("):  # it stands right below its blank, with no text between
                 cell.metadata.tags = [*cell.metadata.get("tags", ()), "style-ok"]
+            cell.source = CHECK.sub(IN_ANY_ORDER, cell.source)
+            if cell.source.startswith(SETUP):
+                cell.source = guarded(cell.source)
             for output in cell.outputs:
                 if "execution_count" in output:
                     output.execution_count = None
@@ -51,6 +66,15 @@ def student_copy(lesson: nbformat.NotebookNode, copied: set[str]) -> nbformat.No
     title, _, rest = notebook.cells[0].source.partition("\n")
     notebook.cells[0].source = f"{title}\n\n{NOTE}\n{rest}"
     return notebook
+
+
+def guarded(source: str) -> str:
+    """A set-up cell that says in a sentence, where its comment did, what to do if the kernel lacks a package."""
+    lines = source.splitlines()
+    body = ast.parse(source).body
+    end = next(node.lineno for node in body if not isinstance(node, ast.Import | ast.ImportFrom)) - 1
+    imports = textwrap.indent("\n".join(lines[1:end]).strip(), " " * 4)
+    return "\n".join([GUARDED.format(imports=imports), *lines[end:]])
 
 
 def main() -> int:

@@ -25,7 +25,7 @@ PANELS = {
     "x_alpha": (("x_α", "the state"), ("x_α", "the blend")),
     "x1_hat": (("x̄₁", "the digit in mind"), ("x₁", "the digit")),
     "x0_hat": (("x̄₀", "the noise in mind"), ("x₀", "the noise")),
-    "tangent": (("D", "the tangent: orange adds ink"), ("x₁ − x₀", "orange adds ink")),
+    "tangent": (("D", "the tangent: light adds ink"), ("x₁ − x₀", "light adds ink")),
 }
 
 

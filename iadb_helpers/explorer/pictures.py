@@ -14,6 +14,7 @@ from torchvision.utils import make_grid
 from iadb_helpers.data import SIZE, to_display
 
 SHEET_SIDE = 4096  # pixels of a sheet of all moments: telephones decode no larger one, and WebP ends at 16,383
+LIGHT_ORANGE, GREY, DARK_BLUE = (255, 200, 110), (118, 118, 118), (10, 40, 110)  # D > 0, D = 0, D < 0
 LARGEST_TANGENT = 7.0  # where the colours of D end: x₁ − x₀ seldom goes beyond ink (4.6) minus background (−1.8)
 
 
@@ -37,24 +38,27 @@ def capacity(digits: int) -> int:
 def tile(x: Tensor, signed: bool, columns: int) -> Image.Image:
     """Moments row by row, each a square of its digits: [F, N, 1, 32, 32] to one picture."""
     colours = signed_colours(x) if signed else to_display(x).expand(*x.shape[:2], 3, *x.shape[3:])
-    framed = pad(colours, (1, 1, 1, 1), value=0.5)  # make_grid's own border is left out around a single picture
+    border = 0.0 if signed else 0.5  # grey would not be seen around a picture whose 0 is grey
+    framed = pad(colours, (1, 1, 1, 1), value=border)  # make_grid's own border is left out around a single picture
     moments = [make_grid(list(digits), nrow=across(len(digits)), padding=0, pad_value=0.5) for digits in framed]
     tiled = make_grid(moments, nrow=columns, padding=0).permute(1, 2, 0).numpy()
     return Image.fromarray((tiled * 255).round().astype(np.uint8))
 
 
 def signed_colours(x: Tensor) -> Tensor:
-    """D in the playground's colours, which fit a light and a dark page: orange adds ink, blue takes it away.
+    """D in the playground's colours: light orange adds ink, dark blue takes it away, and grey does nothing.
+
+    Lightness alone tells the sign, too, for whoever sees or prints no colours; the grey glares on no page.
 
     Args:
-        x: [..., 1, 32, 32], where 0 becomes black.
+        x: [..., 1, 32, 32].
 
     Returns:
         [..., 3, 32, 32] in [0, 1]: in few colours, since grain in many compresses badly.
     """
     share = (x / LARGEST_TANGENT).clamp(-1, 1).mul(15).round() / 15
-    orange, blue = (Tensor(colour).reshape(3, 1, 1) / 255 for colour in ((255, 160, 40), (70, 160, 255)))
-    return share.abs() ** 0.7 * (orange * (share > 0) + blue * (share <= 0))
+    orange, grey, blue = (Tensor(colour).reshape(3, 1, 1) / 255 for colour in (LIGHT_ORANGE, GREY, DARK_BLUE))
+    return grey + share.abs() ** 0.7 * ((orange - grey) * (share > 0) + (blue - grey) * (share <= 0))
 
 
 def paste(pictures: Sequence[Image.Image], columns: int, gap: int = 0) -> Image.Image:

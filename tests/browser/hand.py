@@ -24,7 +24,7 @@ class Hand:
         return box["x"] + x * box["width"], box["y"] + y * box["height"]
 
     def picture(self, i: int) -> list:
-        """The grey values (of a signed picture, the red) of a large picture, in the page's order."""
+        """The grey values of a large picture, in the page's order; of a signed one the red, which is 118 at 0."""
         return self.page.locator("figure canvas").nth(i).evaluate(GREYS)
 
     def thumb(self, i: int) -> list:

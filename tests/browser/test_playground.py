@@ -153,7 +153,7 @@ def test_another_noise_another_of_sixteen_and_the_machinery(visit, playground_fi
     assert len({tuple(first), tuple(fifth), tuple(page.evaluate(PIXELS, 0))}) == 3
     assert not page.get_by_text("its guess of the noise").is_visible()
     page.get_by_label("show x̄₀, D and settings").check()
-    assert page.get_by_text("its guess of the noise").is_visible() and page.get_by_text("orange adds ink").is_visible()
+    assert page.get_by_text("its guess of the noise").is_visible() and page.get_by_text("light adds ink").is_visible()
     page.get_by_label("method").select_option(label="Euler")
     page.get_by_label("T", exact=True).select_option("4")
     page.wait_for_timeout(400)

@@ -125,10 +125,14 @@ def test_keys_alone_draw_a_1(opened):
     keys = view.page.keyboard
     for _ in range(4):
         keys.press("Shift+ArrowUp")
+    pen = view.page.locator(".field .cursor")
+    hollow = pen.evaluate("pen => getComputedStyle(pen).backgroundColor")
     keys.press("Space")
+    assert pen.evaluate("pen => getComputedStyle(pen).backgroundColor") != hollow  # and not its colour alone
     for _ in range(8):
         keys.press("Shift+ArrowDown")
     keys.press("Space")
+    assert pen.evaluate("pen => getComputedStyle(pen).backgroundColor") == hollow
     keys.press("ArrowLeft")  # the pen is up
     view.done()
     assert view.address()["drawing"] == "gQgw" and view.words().endswith("still a 1.")

@@ -75,10 +75,11 @@ export function inkChanged(x, y) {
   return Math.round((100 * sum(inkX.map((ink, i) => Math.abs(ink - inkY[i])))) / Math.max(1, sum(inkY)));
 }
 
-// Orange adds ink, blue takes it away, black does nothing; told apart by every kind of eye. x₁ − x₀ seldom leaves ±7.
-function signedColours(value) {
+// Light orange adds ink, dark blue takes it away, grey does nothing: told apart by every kind of eye and in grey print,
+// on a light and on a dark page. x₁ − x₀ seldom leaves ±7.
+export function signedColours(value) {
   const size = Math.min(1, Math.abs(value) / 7) ** 0.7;
-  return (value > 0 ? [255, 160, 40] : [70, 160, 255]).map(colour => Math.round(colour * size)).concat(255);
+  return (value > 0 ? [255, 200, 110] : [10, 40, 110]).map(end => Math.round(118 + (end - 118) * size)).concat(255);
 }
 
 // Ten bars: how sure the classifier is of each class.

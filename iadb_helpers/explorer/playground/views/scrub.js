@@ -30,7 +30,7 @@ export const scrub = {
     const where = new Picture("x_α", "where the sampler is");
     const mind = new Picture("x̄_1", "its guess of the digit");
     const start = new Picture("x̄_0", "its guess of the noise");
-    const tangent = new Picture("D", "orange adds ink, blue takes it", { signed: true });
+    const tangent = new Picture("D", "light adds ink, dark takes it", { signed: true });
     const bars = new Bars("how sure a classifier is of x̄₁");
     const thumbs = Array.from({ length: 16 }, (_, i) => {
       const canvas = make("canvas", { width: 32, height: 32, className: "picture" });

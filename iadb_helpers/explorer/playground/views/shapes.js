@@ -16,7 +16,7 @@ const TINTS = Array.from({ length: 9 }, (_, k) => {
 const LETTERS = "ABCDEFGH"; // of the particles whose paths are shown, from left to right in the start
 const DEBLENDINGS = [
   ["lines", "Straight lines", "of the pairs: they cross"],
-  ["random", "Random deblending", "(white: mean)"],
+  ["random", "Random deblending", "(thin, white: mean)"],
   ["mean", "Mean deblending", "(none ever meet)"],
 ];
 const pause = () => new Promise(resolve => setTimeout(resolve));
@@ -80,7 +80,7 @@ function described(densities, { lines, random, mean }) {
 export const shapes = {
   title: "Shapes",
   question: "Do random paths become smooth?",
-  look: "Raise T: the random paths close in on the mean paths (white), and both fill the target.",
+  look: "Raise T: the random paths close in on the mean paths (thin, white), and both fill the target.",
   keys: "← → α · space plays · n new points · Tab to a square: arrows move, Enter paints",
   fields: ["start", "target", "seed", "alpha", "T", "deblending"],
 

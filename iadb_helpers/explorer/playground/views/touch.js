@@ -57,7 +57,7 @@ export const touch = {
   mount(root, app) {
     const x0 = new Picture("x_0", "the noise: tap it");
     const plain = new Picture("x_1", "untouched"), other = new Picture("x_1", "touched");
-    const difference = new Picture("", "orange: new ink, blue: gone", { signed: true });
+    const difference = new Picture("", "light: new ink, dark: gone", { signed: true });
     const onArc = new Picture("x_0", "between A and B"), digit = new Picture("x_1", "its digit");
     const bars = new Bars("how sure a classifier is of it");
     const board = field(app, x0, SIDE, "the noise: arrow keys move, Space or Enter touches", { press });
