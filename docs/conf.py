@@ -44,7 +44,8 @@ html_show_search_summary = False  # it would fetch pages, which a browser forbid
 html_context = {"default_mode": "auto"}  # light or dark, as the reader's system is
 html_show_copyright = False
 html_theme_options = {
-    "extra_footer": "<p>Code and weights: Apache-2.0. Text and pictures: CC BY 4.0.</p>",
+    "extra_footer": "<p>Code and weights: Apache-2.0. Text and pictures: CC BY 4.0,"
+    " but for pictures with digits of MNIST: CC BY-SA 4.0.</p>",
     "footer_content_items": ["extra-footer.html"],
     "use_download_button": False,  # a lesson's own row of links says what it downloads
     "use_fullscreen_button": False,

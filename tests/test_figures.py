@@ -100,7 +100,7 @@ def test_a_lesson_without_such_an_opening_is_named():
 def test_the_readme_gets_a_column_for_a_gpu_once_all_lessons_were_timed_on_one(measured):
     readme = (figures.ROOT / "README.md").read_text(encoding="utf-8")
     table = figures.table_of_lessons(readme)
-    assert "| reading | CPU |\n|---|---|---|---|\n" in table
+    assert "| reading | teaching | CPU |\n|---|---|---|---|---|\n" in table
     rows = [line for line in table.splitlines() if "](notebooks/" in line and line.startswith("| [")]
     assert [row.partition("(notebooks/")[2].partition(")")[0] for row in rows] == [path.name for path in series()]
     took = {path.stem: 130.0 for path in series()}
@@ -109,7 +109,7 @@ def test_the_readme_gets_a_column_for_a_gpu_once_all_lessons_were_timed_on_one(m
     ladder = {GPU: {"seconds_of_the_lesson": took.pop("04_cuda_training")}}
     measured(results={"lessons": {GPU: {"seconds": took}}, "ladder": ladder})
     table = figures.table_of_lessons(readme)
-    assert "| reading | CPU | GPU |\n|---|---|---|---|---|\n" in table
+    assert "| reading | teaching | CPU | GPU |\n|---|---|---|---|---|---|\n" in table
     rows = [line for line in table.splitlines() if "](notebooks/" in line and line.startswith("| [")]
     assert [row.split(" | ")[-1] for row in rows] == ["2 min |"] * len(series())
     assert figures.table_of_lessons(table) == table

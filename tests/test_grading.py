@@ -2,6 +2,7 @@
 
 import functools
 import importlib
+import sys
 
 import pytest
 import torch
@@ -71,6 +72,15 @@ def test_the_packages_own_answer_has_none_under_whatever_name(name, answer, caps
     assert "of iadb_helpers. Write what it does yourself. (0 of 6 points)" in capsys.readouterr().out
 
 
+def test_a_warning_is_no_error(capsys):
+    def warns(x0, x1, alpha):
+        print("beware", file=sys.stderr)
+        return own_blend(x0, x1, alpha)
+
+    assert points("01.blend", warns, 6) == 6
+    assert capsys.readouterr().err == ""
+
+
 def test_what_is_given_may_be_called(capsys):
     assert points("03.loss", own_loss, 8) == 0
     assert points("03.loss", own_loss, 8, given=[blend]) == 8
@@ -83,8 +93,6 @@ def test_an_answer_that_does_not_end_is_stopped_and_told_so(capsys, monkeypatch)
 
 
 def test_no_profiler_is_left_behind():
-    import sys
-
     def other(frame, event, argument):
         pass
 

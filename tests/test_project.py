@@ -12,7 +12,8 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = {
     path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
     for folder, pattern in (
-        (".", "*.md"), ("docs", "*.md"), ("benchmarks", "*.md"), ("iadb_helpers/weights", "*.md")
+        (".", "*.md"), ("docs", "*.md"), ("teaching", "*.md"), ("teaching/lessons", "*.md"), ("benchmarks", "*.md"),
+        ("iadb_helpers/weights", "*.md"),
     )
     for path in sorted((ROOT / folder).glob(pattern))
 }  # fmt: skip
@@ -82,7 +83,7 @@ def test_further_requirements_lie_inside_the_ranges(extra):
 
 def test_the_readme_is_a_front_door():
     assert len(README.encode()) <= 6500
-    assert {"CONTRIBUTING.md", "CHANGELOG.md", "docs/install.md", "docs/class.md", "docs/gpu.md"} <= PAGES.keys()
+    assert {"CONTRIBUTING.md", "CHANGELOG.md", "docs/install.md", "docs/gpu.md", "teaching/guide.md"} <= PAGES.keys()
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -123,7 +124,7 @@ def test_commands_of_the_package_are_those_that_the_pages_name():
     listed = re.search(r"`python -m iadb_helpers train`(.*?)each with", " ".join(README.split()))
     assert listed
     named |= set(re.findall(r"`(\w+)`", listed[1]))
-    assert named == {"train", "sample", "classifier", "gaussian", "page"}
+    assert named == {"train", "sample", "classifier", "gaussian", "page", "doctor"}
     for command in named:
         with pytest.raises(SystemExit) as ended:
             main([command, "--help"])

@@ -59,6 +59,14 @@ def test_the_sliders_and_the_sampler_are_on_their_pages(site):
 
 
 @pytest.mark.slow
+def test_the_front_has_a_still_and_no_film_and_each_page_says_what_may_be_done_with_its_pictures(site):
+    front = text(site / "index.html")
+    assert re.findall(r'<img src="(docs/[^"]+)"', front) == ["docs/banner.png"] and "<picture" not in front
+    for page in (front, text(site / "notebooks" / "01_data_loading.html")):
+        assert "but for pictures with digits of MNIST: CC BY-SA 4.0" in page
+
+
+@pytest.mark.slow
 def test_the_reference_shows_no_address_in_memory_and_each_attribute_once(site):
     pages = "".join(text(page) for page in sorted((site / "reference").glob("*.html")))
     assert not re.findall(r"0x[0-9a-f]{6,}|&lt;(?:factory|function|object)|TypeAliasForwardRef", pages)

@@ -35,6 +35,19 @@ def reading_minutes(notebook: dict) -> int:
     return 5 * math.ceil((words / 180 + lines / 12) / 5)
 
 
+def teaching_minutes(lesson: Path) -> int:
+    """Where the plan on a lesson's page for teachers ends.
+
+    Raises:
+        ValueError: if the page has no plan.
+    """
+    page = ROOT / "teaching" / "lessons" / f"{lesson.name[:2]}.md"
+    rows = re.findall(r"^\| \d+–(\d+) \|", page.read_text(encoding="utf-8"), flags=re.M)
+    if not rows:
+        raise ValueError(f"{display_path(page)} must have a plan, with rows such as | 0–5 | … |")
+    return int(rows[-1])
+
+
 def run_times() -> dict[str, dict[str, str]]:
     """{"CPU": {lesson: minutes}, "GPU": the same of the first GPU that was measured}; no lesson that was not timed."""
     results = stored("results.json")
@@ -69,14 +82,15 @@ def table_of_lessons(text: str) -> str:
     """The minutes at the end of each lesson's row, with a column for a GPU once all lessons were timed on one."""
     times = run_times()
     kinds = [kind for kind in times if kind == "CPU" or times[kind].keys() >= {path.stem for path in series()}]
-    head = f"| reading | {' | '.join(kinds)} |\n|{(3 + len(kinds)) * '---|'}"
+    head = f"| reading | teaching | {' | '.join(kinds)} |\n|{(4 + len(kinds)) * '---|'}"
     text = re.sub(r"(\| Lesson \|[^|\n]*)\|.*\n.*", rf"\1{head}", text, count=1)
     for path in series():
-        row = re.search(rf"(\| \[[^\]]*\]\(notebooks/{path.name}\) \|[^|\n]*)\|[^|\n]*\|([^|\n]*)\|.*", text)
+        row = re.search(rf"(\| \[[^\]]*\]\(notebooks/{path.name}\) \|[^|\n]*)\|[^|\n]*\|[^|\n]*\|([^|\n]*)\|.*", text)
         if row:
             ran = [times[kind].get(path.stem, row[2].strip() if kind == "CPU" else UNMEASURED) for kind in kinds]
             reading = f"{reading_minutes(json.loads(path.read_text(encoding='utf-8')))} min"
-            text = text.replace(row[0], f"{row[1]}| {' | '.join([reading, *ran])} |")
+            teaching = f"{teaching_minutes(path)} min"
+            text = text.replace(row[0], f"{row[1]}| {' | '.join([reading, teaching, *ran])} |")
     return text
 
 

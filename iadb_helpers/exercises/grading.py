@@ -1,5 +1,7 @@
 """Points for an answer in a lab: as ``check`` judges it, if it is the student's own work and comes to an end."""
 
+import contextlib
+import io
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -30,7 +32,9 @@ def points(name: str, answer: object, worth: int, given: Sequence[Callable] = ()
         ValueError: for a task that does not exist.
     """
     task = task_of(name)
-    complaint = complaint_of(task, Watched(answer, given) if callable(answer) else answer)
+    # A warning that PyTorch gives about right code would count as an error: nbgrader takes all of stderr for one.
+    with contextlib.redirect_stderr(io.StringIO()):
+        complaint = complaint_of(task, Watched(answer, given) if callable(answer) else answer)
     print(f"{name} is right: {worth} points." if complaint is None else f"{name}: {complaint} (0 of {worth} points)")
     return 0 if complaint else worth
 

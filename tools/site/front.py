@@ -11,8 +11,9 @@ from tools.lessons import NOTEBOOKS
 from tools.site.lesson import Figures
 
 BANNER = (
-    "Five squares of noise turn into the handwritten digits 7, 5, 2, 3 and 1 as α goes from 0 to 1; below each, the"
-    " network's guess goes from a grey blob to the digit long before the noise shows it."
+    "One digit on its path, at α = 0, 0.04, 0.11, 0.36 and 1. Above, the state: plain noise up to 0.11, a 3 under grain"
+    " at 0.36, a clean 3 at 1. Below, the network's guess: a grey blob at 0, a blur between an 8 and a 3 at 0.04, and a"
+    " clear 3 from 0.11 on."
 )
 DRAWN = "Sixty-four squares in eight rows, each what a network drew from one noise sample in lesson 05."
 DRAWN_BY = (

@@ -9,6 +9,7 @@ from pathlib import Path
 import nbformat
 
 from iadb_helpers.machine.files import ROOT, display_path
+from tools.labs.course import RELEASE
 from tools.lessons import SOLUTIONS, STUDENT, read, series
 from tools.site.front import Card, downloads_page, filled, toctree
 from tools.site.lesson import BEST, MOMENTS, Figures, SiteError, as_page, best_picture, check_was_run, question_of
@@ -17,7 +18,8 @@ from tools.site.reference import write_reference
 PLAYGROUND = ROOT / "docs" / "playground.html"
 # The pages beside the lessons, by the title under which the navigation shows them.
 PAGES = {
-    "Teach and run": ("docs/class.md", "docs/install.md", "docs/troubleshooting.md", "docs/gpu.md"),
+    "Teach": ("teaching/guide.md", "teaching/glossary.md", "teaching/licences.md"),
+    "Run": ("docs/install.md", "docs/troubleshooting.md", "docs/jupyterhub.md", "docs/gpu.md"),
     "Build on it": ("benchmarks/README.md", "iadb_helpers/weights/README.md", "CONTRIBUTING.md", "CHANGELOG.md"),
 }
 # What these pages link to besides each other, and so is handed out with them.
@@ -26,14 +28,18 @@ LINKED = (
     "CITATION.cff",
     "pyproject.toml",
     "requirements.txt",
+    "requirements-lab.txt",
     "benchmarks/results.json",
     "benchmarks/results.png",
 )
+# Handed out as they are, to be opened and not saved.
+OPENED = ("docs/playground.html", "teaching/slides.html", "teaching/slides.pdf", "teaching/formulas.pdf")
 # The checkout, without what a run leaves in it.
 COURSE = (
     *("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE", "CITATION.cff", "Makefile", "pyproject.toml"),
-    *("requirements.txt", "requirements-teaching.txt", "requirements-browser.txt", "environment.yml"),
-    *("notebooks", "iadb_helpers", "tools", "benchmarks", "docs", "tests", ".ci", ".github", ".gitignore"),
+    *("requirements.txt", "requirements-lab.txt", "requirements-teaching.txt", "requirements-browser.txt"),
+    *("environment.yml", "notebooks", "iadb_helpers", "teaching", "tools", "benchmarks", "docs", "tests"),
+    *(".ci", ".github", ".gitignore"),
 )
 NOT_SOURCE = re.compile(r"/(__pycache__|\.[^/]*)(/|$)")  # below these: what Python and editors leave, and hidden files
 
@@ -97,11 +103,14 @@ def lay_out(stage: Stage, front: Front, lessons: Mapping[str, Path]) -> None:
     for form in (STUDENT, SOLUTIONS):
         there = [card.name for card in deck if (form / f"{card.name}.ipynb").is_file()]
         stage.write(f"notebooks/{form.name}/index.md", filled(form.name, pages="\n".join(there)))
-    stage.hand_out(PLAYGROUND, "docs/playground.html")
-    for banner in ("docs/banner.gif", "docs/banner.png"):
-        stage.hand_out(ROOT / banner, banner)
-    for page in (page for pages in PAGES.values() for page in pages):
-        stage.write(page, _as_source(ROOT / page))
+    teachers = sorted((ROOT / "teaching" / "lessons").glob("*.md"))
+    for page in [*(ROOT / page for pages in PAGES.values() for page in pages), *teachers]:
+        stage.write(page.relative_to(ROOT).as_posix(), _as_source(page))
+    stage.write("teaching/lessons/index.md", filled("teachers", pages="\n".join(page.stem for page in teachers)))
+    labs = [_lab(stage, path) for path in sorted(RELEASE.rglob("*.ipynb"))]
+    stage.write("teaching/labs/index.md", filled("labs", pages="\n".join(labs)))
+    for name in (*OPENED, "docs/banner.png"):
+        stage.hand_out(ROOT / name, name)
     for linked in LINKED:
         path = stage.source / linked
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -111,7 +120,9 @@ def lay_out(stage: Stage, front: Front, lessons: Mapping[str, Path]) -> None:
     stage.write("downloads.md", downloads_page(deck, course, PLAYGROUND))
     contents = toctree("Lessons", [f"notebooks/{card.name}" for card in deck])
     contents += toctree("Write it yourself", ["notebooks/student/index", "notebooks/solutions/index"])
-    contents += toctree("Teach and run", [*map(_page, PAGES["Teach and run"]), "downloads"])
+    guide, *others = map(_page, PAGES["Teach"])
+    contents += toctree("Teach", [guide, "teaching/lessons/index", "teaching/labs/index", *others])
+    contents += toctree("Run", [*map(_page, PAGES["Run"]), "downloads"])
     contents += toctree("Build on it", ["Reference <reference/index>", *map(_page, PAGES["Build on it"])])
     stage.write("index.md", f"{front(deck, stage.figures)}\n{contents}")
 
@@ -145,14 +156,23 @@ def _lesson(stage: Stage, path: Path) -> Card:
     return Card(name, title, question, stage.figures.element(png, alt, up=""))
 
 
+def _lab(stage: Stage, path: Path) -> str:
+    """The page of what students get of a lab, and its name below that of the list."""
+    name = path.relative_to(RELEASE.parent).with_suffix("").as_posix()
+    stage.notebook(path, f"teaching/labs/{name}", [("Download the notebook", path.name)], kind="student version")
+    return name
+
+
 def _page(path: str) -> str:
     return path.removesuffix(".md")
 
 
 def _as_source(path: Path) -> str:
-    """A page of the checkout. Links to the playground open it instead of saving it, those to code lead to its page."""
+    """A page of the checkout. Links to the playground and the like open it instead of saving it, those to code lead to
+    its page."""
     text = path.read_text(encoding="utf-8")
-    text = re.sub(r"\[([^\]]+)\]\(((?:[\w./]*/)?playground\.html)\)", r'<a href="\2">\1</a>', text)
+    opened = "|".join(re.escape(Path(name).name) for name in OPENED)
+    text = re.sub(rf"\[([^\]]+)\]\(((?:[\w./]*/)?(?:{opened})(?:#[^)\s]*)?)\)", r'<a href="\2">\1</a>', text)
     return re.sub(
         r"\[([^\]]+)\]\(((?:\.\./)*)(iadb_helpers/[\w/]+)\.py\)", r'<a href="\2_modules/\3.html">\1</a>', text
     )
