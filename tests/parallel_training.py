@@ -10,7 +10,7 @@ import torch
 from networks import Small, a_network
 from torch.utils.data import Subset, TensorDataset
 
-from iadb_helpers import __main__, batches, load_mnist, train
+from iadb_helpers import batches, commands, load_mnist, train
 from iadb_helpers.batches import gaussian_noise, uniform_alpha
 from iadb_helpers.data import to_model_range
 
@@ -82,8 +82,8 @@ def command(folder: Path, *fault: str) -> None:
         return to_model_range(images)
 
     batches.to_model_range = faulty
-    __main__.load_mnist = lambda: Subset(load_mnist(), range(96))
-    sys.exit(__main__.main(["train", "--device", "cpu", "--recipe", "fast", "--out", str(folder / "w.safetensors")]))
+    commands.load_mnist = lambda: Subset(load_mnist(), range(96))
+    sys.exit(commands.main(["train", "--device", "cpu", "--recipe", "fast", "--out", str(folder / "w.safetensors")]))
 
 
 if __name__ == "__main__":

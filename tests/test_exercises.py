@@ -98,7 +98,11 @@ def test_a_single_number_is_compared_and_the_right_one_not_told(wrong, words):
     number = Task("return a number", lambda: 2.5, lambda: [()])
     assert complaint_of(number, lambda: torch.tensor(2.5)) is None
     told = str(complaint_of(number, lambda: wrong))
-    assert words in told and f"it gives {wrong:g}" in told.replace("NaN", "nan") and "2.5," not in told.replace("-2.5,", "")
+    assert (
+        words in told
+        and f"it gives {wrong:g}" in told.replace("NaN", "nan")
+        and "2.5," not in told.replace("-2.5,", "")
+    )
 
 
 def test_what_a_check_has_reduced_is_not_told_as_if_the_reader_had_returned_it():

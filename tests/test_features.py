@@ -113,8 +113,8 @@ def test_the_command_trains_on_one_split_and_measures_on_the_other(tmp_path, mon
         assert torch.equal(images, to_model_range(few().data)) and torch.equal(labels, few().targets)
         return train_classifier(images, labels, periods=1)
 
-    monkeypatch.setattr("iadb_helpers.__main__.load_mnist", few)
-    monkeypatch.setattr("iadb_helpers.__main__.train_classifier", quickly)
+    monkeypatch.setattr("iadb_helpers.commands.load_mnist", few)
+    monkeypatch.setattr("iadb_helpers.commands.train_classifier", quickly)
     monkeypatch.setenv("IADB_RESULTS", str(tmp_path / "results"))
     assert main(["classifier"]) == 0
     path = tmp_path / "results" / "classifier.safetensors"

@@ -18,7 +18,7 @@ from faults import flip_a_bit, naming
 from PIL import Image
 
 import iadb_helpers
-from iadb_helpers import UNet, __main__, images, sample, train
+from iadb_helpers import UNet, commands, images, sample, train
 from iadb_helpers.__main__ import main
 from iadb_helpers.guidance import guided, load_gaussian
 from iadb_helpers.machine.locks import reserved
@@ -93,7 +93,7 @@ def test_train_is_as_long_as_suits_the_machine_unless_told(results, monkeypatch,
         given.append(max_steps)
         raise ValueError("far enough")
 
-    monkeypatch.setattr("iadb_helpers.__main__.train", stop)
+    monkeypatch.setattr("iadb_helpers.commands.train", stop)
     assert main(["train", *asked]) == 1
     assert given == [expected]
 
@@ -110,7 +110,7 @@ def test_train_by_default_follows_this_machine_s_recipe_into_the_results(results
 
 
 def test_train_for_the_periods_asked_for(results, monkeypatch, digits):
-    monkeypatch.setattr(__main__, "load_mnist", lambda: digits_of(digits, 70))
+    monkeypatch.setattr(commands, "load_mnist", lambda: digits_of(digits, 70))
     assert main(["train", "--recipe", "reference", "--periods", "2"]) == 0
     written = read_card(results / "weights.safetensors")
     assert written["recipe"]["periods"] == 2 and written["steps"] == 2
@@ -138,7 +138,7 @@ def test_on_the_cpu_of_a_machine_with_a_gpu_the_work_is_a_cpus(results, monkeypa
         given.append((max_steps, device.type))
         raise ValueError("far enough")
 
-    monkeypatch.setattr("iadb_helpers.__main__.train", stop)
+    monkeypatch.setattr("iadb_helpers.commands.train", stop)
     assert main(["train", "--device", "cpu"]) == 1
     assert given == [(PROFILES["cpu"].max_steps, "cpu")]
 
@@ -156,12 +156,12 @@ class Interrupted(UNet):
 def test_an_interrupted_training_returns_130_and_resume_ends_it_as_if_never_stopped(
     results, tmp_path, monkeypatch, digits, interruptible, capsys
 ):
-    monkeypatch.setattr(__main__, "load_mnist", lambda: digits_of(digits, 130))
+    monkeypatch.setattr(commands, "load_mnist", lambda: digits_of(digits, 130))
     command = ["train", "--device", "cpu", "--recipe", FAST.name, "--max-steps", "2", "--out"]
     whole, out = tmp_path / "whole" / "w.safetensors", tmp_path / "halves" / "w.safetensors"
     assert main([*command, str(whole)]) == 0
     with monkeypatch.context() as patch:
-        patch.setattr(__main__, "UNet", Interrupted)
+        patch.setattr(commands, "UNet", Interrupted)
         assert main([*command, str(out)]) == 130
     assert [each.name for each in out.parent.iterdir()] == ["w.training.safetensors"]
     assert read_tensors(out.parent / "w.training.safetensors")[1]["step"] == 1
@@ -238,7 +238,7 @@ def test_sample_takes_128_steps_of_the_shipped_weights_unless_told_otherwise(res
         assert (method, schedule) == ("euler", "uniform")
         raise ValueError("enough")
 
-    monkeypatch.setattr(__main__, "sample", no_sample)
+    monkeypatch.setattr(commands, "sample", no_sample)
     assert main(["sample"]) == 1
     ((model, shape, steps),) = asked
     assert shape == (64, 1, 32, 32) and steps == 128
@@ -299,7 +299,7 @@ def test_weights_that_are_a_pickle(results, tmp_path, capsys):
 
 
 def test_resuming_another_training(results, monkeypatch, digits, capsys):
-    monkeypatch.setattr(__main__, "load_mnist", lambda: digits_of(digits, 70))
+    monkeypatch.setattr(commands, "load_mnist", lambda: digits_of(digits, 70))
     assert main(["train", "--max-steps", "1"]) == 0
     capsys.readouterr()
     content = (results / "weights.safetensors").read_bytes()
@@ -340,7 +340,7 @@ def test_run_as_a_module_the_exit_status_tells(tmp_path):
 
 
 def test_two_trainings_in_one_folder_keep_out_of_each_others_way(results, monkeypatch, digits):
-    monkeypatch.setattr(__main__, "load_mnist", lambda: digits_of(digits, 70))
+    monkeypatch.setattr(commands, "load_mnist", lambda: digits_of(digits, 70))
     for name, seed in (("a", "1"), ("b", "2")):
         command = ["train", "--max-steps", "1", "--seed", seed, "--out", str(results / f"{name}.safetensors")]
         assert main(command) == 0
@@ -354,7 +354,7 @@ def test_two_trainings_in_one_folder_keep_out_of_each_others_way(results, monkey
 def test_the_checkpoint_goes_where_it_is_asked_to_and_the_next_training_says_that_it_is_replaced(
     results, monkeypatch, digits, capsys
 ):
-    monkeypatch.setattr(__main__, "load_mnist", lambda: digits_of(digits, 70))
+    monkeypatch.setattr(commands, "load_mnist", lambda: digits_of(digits, 70))
     command = ["train", "--max-steps", "1", "--checkpoint", str(results / "t.safetensors")]
     assert main(command) == 0
     assert {each.name for each in results.iterdir()} == {"t.safetensors", "weights.safetensors", "weights.json"}
@@ -371,14 +371,14 @@ def test_weights_and_checkpoint_in_one_file_are_refused(results, capsys):
 @pytest.mark.parametrize("command", ["train", "sample", "classifier", "gaussian"])
 def test_a_place_that_cannot_be_written_is_told_before_any_work(results, tmp_path, monkeypatch, capsys, command):
     for work in ("train", "sample", "train_classifier", "save_gaussian"):
-        monkeypatch.setattr(__main__, work, lambda *_, **__: pytest.fail("work was done"))
+        monkeypatch.setattr(commands, work, lambda *_, **__: pytest.fail("work was done"))
     (tmp_path / "file").touch()
     out = tmp_path / "file" / "x.safetensors"
     assert error_of([command, "--out", str(out)], capsys).startswith(f"[Errno 20] could not write {out}")
 
 
 def test_a_resumed_training_that_began_elsewhere_is_refused(results, monkeypatch, digits, capsys):
-    monkeypatch.setattr(__main__, "load_mnist", lambda: digits_of(digits, 70))
+    monkeypatch.setattr(commands, "load_mnist", lambda: digits_of(digits, 70))
     starts = [str(shipped_path(name)) for name in ("reference_01", "reference_04")]
     assert main(["train", "--max-steps", "1", "--start", starts[0]]) == 0
     content = (results / "weights.json").read_bytes()
@@ -409,13 +409,13 @@ def test_a_device_that_only_pytorch_knows(results, capsys, device):
 
 
 def test_a_disk_that_is_full_at_the_end_loses_nothing(results, monkeypatch, digits, capsys):
-    monkeypatch.setattr(__main__, "load_mnist", lambda: digits_of(digits, 70))
+    monkeypatch.setattr(commands, "load_mnist", lambda: digits_of(digits, 70))
 
     def full(*_):
         raise OSError("could not write weights.safetensors (No space left on device)")
 
     with monkeypatch.context() as patch:
-        patch.setattr(__main__, "save_weights", full)
+        patch.setattr(commands, "save_weights", full)
         error = error_of(["train", "--max-steps", "1"], capsys)
     assert "No space left" in error and "weights.training.safetensors holds 1 of 1 steps" in error
     assert main(["train", "--max-steps", "1", "--resume"]) == 0
@@ -425,18 +425,18 @@ def test_a_disk_that_is_full_at_the_end_loses_nothing(results, monkeypatch, digi
 
 
 def test_a_picture_too_large_for_a_gif_is_refused_before_it_is_drawn(results, monkeypatch, capsys):
-    monkeypatch.setattr(__main__, "sample", lambda *_, **__: pytest.fail("it was drawn"))
+    monkeypatch.setattr(commands, "sample", lambda *_, **__: pytest.fail("it was drawn"))
     error = error_of(["sample", "--count", "2000", "--columns", "1", "--steps", "1"], capsys)
     assert "a GIF has at most" in error and not list(results.glob("*"))
 
 
 def test_weights_to_start_from_are_looked_for_before_the_data(results, monkeypatch, capsys):
-    monkeypatch.setattr(__main__, "load_mnist", lambda *_: pytest.fail("data were loaded"))
+    monkeypatch.setattr(commands, "load_mnist", lambda *_: pytest.fail("data were loaded"))
     assert "no weights at" in error_of(["train", "--start", "nowhere.safetensors"], capsys)
 
 
 def test_two_trainings_into_the_same_weights_are_told_apart(results, tmp_path, monkeypatch, digits, capsys):
-    monkeypatch.setattr(__main__, "load_mnist", lambda: digits_of(digits, 70))
+    monkeypatch.setattr(commands, "load_mnist", lambda: digits_of(digits, 70))
     out = tmp_path / "w.safetensors"
     with reserved(out):
         error = error_of(
@@ -455,8 +455,8 @@ class Ended(UNet):
 
 
 def test_a_signal_in_the_last_step_waits_for_the_weights(results, monkeypatch, digits):
-    monkeypatch.setattr(__main__, "load_mnist", lambda: digits_of(digits, 70))
-    monkeypatch.setattr(__main__, "UNet", Ended)
+    monkeypatch.setattr(commands, "load_mnist", lambda: digits_of(digits, 70))
+    monkeypatch.setattr(commands, "UNet", Ended)
     got = []
     before = signal.signal(signal.SIGTERM, lambda number, _: got.append((results / "weights.safetensors").is_file()))
     try:

@@ -113,3 +113,26 @@ def test_a_module_keeps_the_rules_of_the_house(module):
     assert not widgets or room_of(module) in ("iadb_helpers.explorer", "iadb_helpers.exercises")
     if room_of(module) == "iadb_helpers.machine":  # it is about this computer and not about the method
         assert {room_of(name) for name in imported if name in MODULES} <= {"iadb_helpers.machine", "iadb_helpers"}
+
+
+def test_the_package_hands_its_names_on_without_loading_pytorch_before_they_are_asked_for(tmp_path):
+    code = """
+import sys
+import iadb_helpers
+from iadb_helpers import doctor
+assert iadb_helpers.__all__ == sorted(iadb_helpers._HOMES) and set(iadb_helpers.__all__) <= set(dir(iadb_helpers))
+print({"torch", "numpy"} & set(sys.modules) or "none")
+print(iadb_helpers.blending.exact_tangent.__name__)  # a module that nobody has imported by name
+from iadb_helpers import *
+print(UNet.__name__, blend.__name__, sample.__module__, iadb_helpers.UNet is UNet)
+try:
+    iadb_helpers.diffuse
+except AttributeError as error:
+    print(error)
+"""
+    assert in_a_new_process(code, tmp_path).splitlines() == [
+        "none",
+        "exact_tangent",
+        "UNet blend iadb_helpers.sampling True",
+        "module 'iadb_helpers' has no attribute 'diffuse'",
+    ]

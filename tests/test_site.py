@@ -81,6 +81,8 @@ def test_the_course_in_one_file_can_be_built_from_again(site, tmp_path):
         course.extractall(tmp_path)
     assert {"iadb-course/Makefile", "iadb-course/iadb_helpers/weights/two_cycles.safetensors"} <= names
     assert not [name for name in names if "__pycache__" in name or ".ipynb_checkpoints" in name]
+    assert not [name for name in names if "labs/source" in name or "labs/key" in name or "planted" in name]
+    assert "iadb-course/teaching/labs/release/lab1/lab1.ipynb" in names
     files = {path for path in staging.COURSE if (ROOT / path).exists()}
     assert {name.split("/")[1] for name in names} == files
 

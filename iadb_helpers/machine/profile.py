@@ -13,7 +13,7 @@ class Profile:
     """How much work a notebook does on this machine.
 
     Attributes:
-        name: ``"quick"`` (tests), ``"lab"`` (about a minute, in a class), ``"cpu"`` (minutes on a laptop) or ``"cuda"``.
+        name: ``"quick"`` (tests), ``"lab"`` (a minute, in a class), ``"cpu"`` (minutes on a laptop) or ``"cuda"``.
         recipe: the key into ``recipes.RECIPES`` that the reader's own network is trained with.
         max_steps: training stops after this many steps.
         sampling_steps: T, the number of sampling steps where a notebook shows its best.

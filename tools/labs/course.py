@@ -12,6 +12,12 @@ LABS = ROOT / "teaching" / "labs"
 SOURCE, RELEASE = LABS / "source", LABS / "release"
 
 
+def is_key(name: str) -> bool:
+    """Whether a file of the checkout, by its path in it, is not for students: answers, or what was handed in."""
+    tests = ("tests/planted.py", "tests/test_labs.py", "tests/classroom/")
+    return name.startswith(tests) or name.startswith("teaching/labs/") and not name.startswith("teaching/labs/release/")
+
+
 def names() -> list[str]:
     """Of the labs and the homework, in order."""
     return sorted((path.name for path in SOURCE.iterdir() if path.is_dir()), key=lambda name: (name[:3] != "lab", name))

@@ -19,10 +19,10 @@ PACKAGE = "iadb_helpers"
 METHOD = (
     "data", "blending", "unet", "batches", "training", "trainer", "recipes", "sampling", "images", "guidance", "exact",
 )  # fmt: skip
-BEHIND = ("tangent", "history", "averaging", "checkpoints", "checks")
-ROOMS = ("evaluation", "explorer", "exercises", "machine", "weights")
+BEHIND = ("tangent", "history", "averaging", "checkpoints", "checks", "commands")
+ROOMS = ("evaluation", "explorer", "exercises", "machine", "weights", "doctor")
 # All other modules of exercises/ are made of right and wrong answers, which nobody calls from outside.
-EXERCISES = ("checking", "predictions")
+EXERCISES = ("checking", "predictions", "grading")
 
 FRONT = """
 The public functions and classes of ``iadb_helpers``, with their signatures, shapes and errors; *[source]* leads to the

@@ -9,7 +9,7 @@ from pathlib import Path
 import nbformat
 
 from iadb_helpers.machine.files import ROOT, display_path
-from tools.labs.course import RELEASE
+from tools.labs.course import RELEASE, is_key
 from tools.lessons import SOLUTIONS, STUDENT, read, series
 from tools.site.front import Card, downloads_page, filled, toctree
 from tools.site.lesson import BEST, MOMENTS, Figures, SiteError, as_page, best_picture, check_was_run, question_of
@@ -179,13 +179,13 @@ def _as_source(path: Path) -> str:
 
 
 def _course(archive: Path) -> Path:
-    """The course in one file."""
+    """The course in one file, without the answers to the labs: students get it, too."""
     archive.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
         for top in COURSE:
             for path in [ROOT / top] if (ROOT / top).is_file() else sorted((ROOT / top).rglob("*")):
                 name = path.relative_to(ROOT).as_posix()
-                if path.is_file() and not NOT_SOURCE.search(name.removeprefix(top)):
+                if path.is_file() and not NOT_SOURCE.search(name.removeprefix(top)) and not is_key(name):
                     # Of 1980, so that the same files give the same bytes.
                     entry = zipfile.ZipInfo(f"iadb-course/{name}")
                     entry.external_attr = path.stat().st_mode << 16

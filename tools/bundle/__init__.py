@@ -1,0 +1,1 @@
+"""One zip with which a room can work without a network."""
