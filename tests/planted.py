@@ -36,6 +36,7 @@ PLANTED = {
         (ENDS, "x_alpha - alpha * tangent, x_alpha + alpha * tangent", "x̄₀ is right"),
         (ENDS, "x_alpha - (1 - alpha) * tangent, x_alpha + (1 - alpha) * tangent", "x̄₁ is right"),
         (ENDS, "-alpha * tangent, (1 - alpha) * tangent", "the two parts of D alone"),
+        ("x_alpha + (1", "x_alpha - (1", "x̄₁ has the wrong sign"),
     ],
     "my-loss": [
         ("(x1 - x0)", "(x0 - x1)", "the target has the wrong sign"),
@@ -47,6 +48,18 @@ PLANTED = {
         (".sum()", ".sum() / len(x1)", "divided by the number of samples"),
         ("model(x_alpha, alpha)", "model(x_alpha, 1 - alpha)", "hears a wrong α"),
         ("blend(x0, x1, alpha)", "blend(x1, x0, alpha)", "the wrong way round"),
+        ("blend(x0, x1, alpha)", "x0", "the network sees x0"),
+        ("model(x_alpha, alpha)", "model(x_alpha, alpha.reshape(-1, 1, 1, 1))", "gets α as [B, 1, 1, 1]"),
+        (".square()", "", "are not squared"),
+        (".square()", ".abs()", "absolute differences"),
+        (
+            "return (model(x_alpha, alpha) - (x1 - x0)).square()",
+            "return ((model(x_alpha, alpha) - x1 + x0)^2)",
+            "no power",
+        ),
+        (".square()", ".log()", "NaN"),
+        ("x_alpha = blend", "alpha = torch.rand(len(x1)); x_alpha = blend", "an α of its own"),
+        (".sum()", ".sum().sqrt()", "you take a root"),
         (".sum()", ".sum().item()", "lost its gradient"),
     ],
     "my-sample": [
@@ -61,6 +74,14 @@ PLANTED = {
         ("x + model", "x0 + model", "starts from x0 again"),
         (LAST, INSIDE, "returns after the first step"),
         (STEP, "(1 - t / steps) * model(x, t / steps)", "each step goes to the end"),
+        ("t / steps)", "0.0)", "α = 0 at every step"),
+        (STEP, "model(x0, 0.0) / steps", "evaluated once only"),
+        ("x + model(x,", "x0 + model(x0,", "only one step is in your result"),
+        ("return x", "return x0", "x0 is returned"),
+        ("x + model", "model", "x is replaced by the step"),
+        ("t / steps)", "(steps - 1 - t) / steps)", "α goes down"),
+        (STEP, "model(x, t / steps) * steps", "multiplied by T"),
+        (STEP, "model(x, t / steps) * t / steps", "each step is α long"),
     ],
     "my-second": [
         ("** 2 / 2", "** 2", "twice too large"),
@@ -73,6 +94,7 @@ PLANTED = {
         ("(b - a) * d + (b - a) ** 2 / 2 * change", "(b - a) * (d + d_before) / 2", "the mean of d and d_before"),
         ("return x + ", "return ", "the step alone"),
         ("x + (b - a) * d ", "x - (b - a) * d ", "Euler's part goes backward"),
+        ("(a - a_before)", "(b - a_before)", "not yet at b"),
     ],
     "my-invert": [
         ("t / steps)", "(t + 1) / steps)", "the α of a step's end"),
@@ -85,6 +107,7 @@ PLANTED = {
         ("x - model", "x1 - model", "starts from x1 again"),
         ("model(x,", "model(x1,", "sees x1 at every step"),
         ("t / steps)", "t)", "the network gets t"),
+        ("return x", "return x1", "x1 is returned"),
     ],
     "my-guided": [
         (GUIDED, "w * (d - weaker(x, alpha))", "the factor 1 − α is missing"),
@@ -97,6 +120,12 @@ PLANTED = {
         ("w * ", "", "the weight w is not used"),
         (f"d + {GUIDED}", f"(1 - alpha){RESHAPE} * (d + w * (d - weaker(x, alpha)))", "multiplies D, too"),
         ("(d - weaker(x, alpha))", "weaker(x, alpha)", "you add the weaker tangent itself"),
+        ("return d", "return weaker(x, alpha)", "you start from the weaker tangent"),
+        (
+            "d = model(x, alpha)",
+            "a = alpha.reshape(-1, 1, 1, 1); d = model(x, a)",
+            "the networks get α as [B, 1, 1, 1]",
+        ),
     ],
     "my-midpoint": [
         ("(t + 0.5)", "t", "the α of the start"),

@@ -103,6 +103,10 @@ def complaint_of(task: Task, answer: object) -> str | None:
         if alike(got, outcomes(task, mistaken), task.tolerance):
             return words
     first = next(i for i, pair in enumerate(zip(got, expected, strict=True)) if not alike(*pair, task.tolerance))
+    if has_nan(got[first]) and not has_nan(expected[first]):
+        return (
+            "it gives NaN, which is not a number. Does it divide 0 by 0, or take a logarithm of what is not positive?"
+        )
     if task.run is not call and same_shapes(got[first], expected[first]):
         return "it is not right, in a way that this check has not foreseen. Compare it with the text, line by line."
     return difference(got[first], expected[first], task.tolerance)
@@ -142,6 +146,14 @@ def as_tensor(value: Any) -> Tensor | None:
     return value.detach().cpu().double() if isinstance(value, Tensor) else None
 
 
+def has_nan(value: Any) -> bool:
+    """Whether NaN is anywhere in an outcome."""
+    if isinstance(value, list | tuple):
+        return any(map(has_nan, value))
+    x = as_tensor(value)
+    return x is not None and bool(x.isnan().any())
+
+
 def same_shapes(got: Any, expected: Any) -> bool:
     """Whether only values differ; where a task has reduced them to others, these mean nothing to a reader."""
     if isinstance(expected, list | tuple):
@@ -168,6 +180,8 @@ def difference(got: Any, expected: Any, tolerance: float) -> str:
     """How a wrong outcome differs, for a mistake that no task has foreseen."""
     if isinstance(got, Told):
         return str(got)
+    if isinstance(got, Exception) and "bitwise_xor" in str(got):
+        return "^ is no power in Python: write x**2, or x.square()."
     if isinstance(got, Exception):
         return f"it stops with {type(got).__name__}: {got}"
     if got is None:
@@ -182,10 +196,6 @@ def difference(got: Any, expected: Any, tolerance: float) -> str:
     x, y = as_tensor(got), as_tensor(expected)
     if x is None or y is None or x.shape != y.shape:
         return f"it returns {described(got)}, where {described(expected)} is wanted."
-    if x.isnan().any() and not y.isnan().any():
-        return (
-            "it gives NaN, which is not a number. Does it divide 0 by 0, or take a logarithm of what is not positive?"
-        )
     if y.numel() == 1:
         return f"it gives {x.item():,.6g}, which is {beside(x.item(), y.item())}."
     return f"the shape is right, but the values are off by {(x - y).abs().mean().item():.2g} on average."

@@ -17,11 +17,22 @@ class StandIn(nn.Module):
         self.weights = nn.Parameter(torch.tensor([0.5, -0.7, 0.3]))
 
     def forward(self, x: Tensor, alpha: Tensor) -> Tensor:
+        refuse_shaped(x, alpha)
         scale, slope, shift = self.weights
         return scale * x + slope * alpha.reshape(-1, 1, 1, 1) + shift
 
     def to(self, *_, **__):
         return self
+
+
+def refuse_shaped(x: Tensor, alpha: Tensor) -> None:
+    """As strict as the U-Net, which takes α as [B] and not as [B, 1, 1, 1].
+
+    Raises:
+        ValueError: for another shape.
+    """
+    if alpha.shape not in ((), x.shape[:1]):
+        raise ValueError(f"alpha must be a number or of shape [{len(x)}], got {list(alpha.shape)}")
 
 
 def draw(x1: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:

@@ -2,9 +2,11 @@
 
 import contextlib
 import io
+import signal
 import sys
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
@@ -15,6 +17,7 @@ from iadb_helpers.exercises.checking import Told, complaint_of, task_of
 
 PACKAGE = str(Path(__file__).parents[1])
 LIMIT = 20.0  # seconds that all tries of one answer may take; the slowest right one takes less than one
+TOO_LONG = f"it had not come to an end after {LIMIT:.0f} s. What ends your loop?"
 
 
 def points(name: str, answer: object, worth: int, given: Sequence[Callable] = ()) -> int:
@@ -35,7 +38,8 @@ def points(name: str, answer: object, worth: int, given: Sequence[Callable] = ()
     # A warning that PyTorch gives about right code would count as an error: nbgrader takes all of stderr for one.
     with contextlib.redirect_stderr(io.StringIO()):
         complaint = complaint_of(task, Watched(answer, given) if callable(answer) else answer)
-    print(f"{name} is right: {worth} points." if complaint is None else f"{name}: {complaint} (0 of {worth} points)")
+    short = name.partition(".")[2]  # a lab is no lesson, whose number stands before it
+    print(f"{short} is right: {worth} points." if complaint is None else f"{short}: {complaint} (0 of {worth} points)")
     return 0 if complaint else worth
 
 
@@ -50,24 +54,31 @@ def choices(answer: object, options: Sequence[str], key: str | None = None) -> i
     """
     if not callable(answer):
         got = "nothing yet: run the cell above" if answer is None else type(answer).__name__
-        print(f"a function is wanted here, got {got}. (0 of {len(options)} points)")
+        print(f"a function is wanted here, got {got}.")
         return 0
     try:
-        letters = answer()
+        letters = Watched(answer)()
     except NotImplementedError:
-        letters = None
-    if letters is None:
         print(f"nothing is written here yet. Return {len(options)} letters in one string.")
+        return 0
+    except Exception as error:
+        print(str(error) if isinstance(error, Told) else f"it stops with {type(error).__name__}: {error}")
+        return 0
+    if letters is None:
+        print("it returns nothing. Is the line with return missing?")
         return 0
     if not isinstance(letters, str) or len(letters.strip()) != len(options):
         print(f"{len(options)} letters in one string are wanted, one for each question, got {letters!r}.")
         return 0
     letters = letters.strip().lower()
-    for number, (letter, those) in enumerate(zip(letters, options, strict=True), start=1):
-        if letter not in those:
-            print(f"question {number} has the answers {', '.join(those)}, got {letter!r}.")
+    strange = [
+        number for number, (letter, those) in enumerate(zip(letters, options, strict=True)) if letter not in those
+    ]
+    for number in strange:
+        print(f"question {number + 1} has the answers {', '.join(options[number])}, got {letters[number]!r}.")
     if key is None:
-        print(f"{len(options)} letters. Whether they are right is told when this is graded.")
+        if not strange:
+            print(f"{len(options)} letters. Whether they are right is told when this is graded.")
         return None
     right = [letter == of_key for letter, of_key in zip(letters, key, strict=True)]
     print(f"{sum(right)} of {len(key)} are right: " + ", ".join("yes" if each else "no" for each in right))
@@ -78,7 +89,8 @@ class Watched:
     """An answer that stops, and says why, where it calls the package's own functions or takes too long.
 
     A profiler sees each call in this thread, so it does not matter under which name a function was imported. It does
-    not see what was copied as text, and no call happens in ``while True: pass``: that one nbgrader's limit has to stop.
+    not see what was copied as text. No call happens in ``while True: pass``: an alarm stops that, where the system has
+    one (not on Windows).
 
     Args:
         answer: any function.
@@ -96,16 +108,17 @@ class Watched:
 
         def watch(frame: FrameType, event: str, _: object) -> None:
             if event == "call" and frame.f_code.co_filename.startswith(PACKAGE) and self.is_foreign(frame, boundary):
-                self.stop(f"it calls {frame.f_code.co_name} of iadb_helpers. Write what it does yourself.")
+                self.refuse(frame.f_code.co_name)
             if time.monotonic() > self.ends:
-                self.stop(f"it had not come to an end after {LIMIT:.0f} s. What ends your loop?")
+                self.stop(TOO_LONG)
 
         before = sys.getprofile()
-        sys.setprofile(watch)
-        try:
-            result = self.answer(*arguments)
-        finally:
-            sys.setprofile(before)
+        with alarm(self.ends - time.monotonic(), lambda: self.stop(TOO_LONG)):
+            sys.setprofile(watch)
+            try:
+                result = self.answer(*arguments)
+            finally:
+                sys.setprofile(before)
         if self.told:  # an except of the student's may have swallowed it
             raise Told(self.told)
         return self.following(result) if callable(result) and not isinstance(result, nn.Module) else result
@@ -118,6 +131,9 @@ class Watched:
 
     def is_foreign(self, frame: FrameType, boundary: FrameType) -> bool:
         """Whether a call into the package is the answer's own, and not one that an allowed function makes."""
+        # An import, in which nothing is computed; the alarm of this module.
+        if frame.f_code.co_name in ("<module>", "__getattr__") or frame.f_code.co_filename == __file__:
+            return False
         caller = frame.f_back
         while caller is not None and caller is not boundary:
             if caller.f_code.co_filename.startswith(PACKAGE):
@@ -125,9 +141,35 @@ class Watched:
             caller = caller.f_back
         return frame.f_code not in self.allowed
 
+    def refuse(self, name: str) -> None:
+        """Stop at a call of the package's function of this name."""
+        if name == "forward":
+            self.stop("it evaluates a network of its own choice. Use the one that it gets.")
+        self.stop(f"it calls {name} of iadb_helpers. Write what it does yourself.")
+
     def stop(self, words: str) -> None:
+        """Stop the answer, with the words for why.
+
+        Raises:
+            Told: always.
+        """
         self.told = words
         raise Told(words)
+
+
+@contextlib.contextmanager
+def alarm(seconds: float, stop: Callable[[], None]) -> Iterator[None]:
+    """Call ``stop`` in the midst of what runs, after so many seconds; on Windows and in other threads, never."""
+    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGALRM, lambda *_: stop())
+    signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.01))
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def code_of(function: Callable) -> CodeType | None:

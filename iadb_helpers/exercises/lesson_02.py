@@ -127,6 +127,10 @@ def noise_forwards(x_alpha: Tensor, tangent: Tensor, alpha: Tensor) -> tuple[Ten
     return deblend(x_alpha, -tangent, alpha)[0], deblend(x_alpha, tangent, alpha)[1]
 
 
+def digit_backwards(x_alpha: Tensor, tangent: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
+    return deblend(x_alpha, tangent, alpha)[0], deblend(x_alpha, -tangent, alpha)[1]
+
+
 def whole_tangents(x_alpha: Tensor, tangent: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
     return x_alpha - tangent, x_alpha + tangent
 
@@ -203,6 +207,7 @@ TASKS: dict[str, Task] = {
             "the two are right, but in the wrong order: the noise comes first.": other_order,
             "both signs are wrong: D points from the noise to the digit, and it goes the other way.": backwards,
             "x̄₁ is right, and x̄₀ has the wrong sign: D points away from the noise.": noise_forwards,
+            "x̄₀ is right, and x̄₁ has the wrong sign: D points towards the digit.": digit_backwards,
             "it goes a whole D both ways. From x̄₀ to x̄₁ it is one D in all, and α says how much of it lies "
             "behind.": whole_tangents,
             "x̄₀ is right, but from x_α to x̄₁ it is the rest of D, 1 − α of it.": same_alpha_both_ways,

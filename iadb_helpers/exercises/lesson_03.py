@@ -13,6 +13,10 @@ from iadb_helpers.exercises.elsewhere import ELSEWHERE, StandIn, draw
 from iadb_helpers.exercises.loops import LOOP
 from iadb_helpers.training import deblending_loss
 
+NO_GRADIENT = (
+    "the number has lost its gradient, and nothing can learn from it: is there an .item(), a .detach() or no_grad?"
+)
+
 
 def loss_cases() -> list[tuple]:
     x0, x1 = torch.randn(2, 3, 1, 32, 32, generator=Generator().manual_seed(1))
@@ -20,10 +24,15 @@ def loss_cases() -> list[tuple]:
 
 
 def run_loss(answer: Callable, x0: Tensor, x1: Tensor, alpha: Tensor) -> object:
-    """The loss; NaN where no gradient has come through."""
+    """The loss.
+
+    Raises:
+        Told: where no gradient has come through.
+    """
     value = answer(StandIn(), x0, x1, alpha)
-    without = isinstance(value, float) or isinstance(value, Tensor) and not value.requires_grad
-    return torch.tensor(torch.nan) if without else value
+    if isinstance(value, float) or isinstance(value, Tensor) and not value.requires_grad:
+        raise Told(NO_GRADIENT)
+    return value
 
 
 def a_loss(model, x0, x1, alpha, target=(-1, 1), reverse_alpha=False, reverse_blend=False):
@@ -46,6 +55,30 @@ def square_of_the_sum(model, x0, x1, alpha):
 
 def digit_shown(model, x0, x1, alpha):
     return (model(x1, alpha) - (x1 - x0)).square().sum()
+
+
+def noise_shown(model, x0, x1, alpha):
+    return (model(x0, alpha) - (x1 - x0)).square().sum()
+
+
+def reshaped_alpha(model, x0, x1, alpha):
+    return (model(blend(x0, x1, alpha), alpha.reshape(-1, 1, 1, 1)) - (x1 - x0)).square().sum()
+
+
+def not_squared(model, x0, x1, alpha):
+    return (model(blend(x0, x1, alpha), alpha) - (x1 - x0)).sum()
+
+
+def absolute(model, x0, x1, alpha):
+    return (model(blend(x0, x1, alpha), alpha) - (x1 - x0)).abs().sum()
+
+
+def own_alpha(model, x0, x1, alpha):
+    return a_loss(model, x0, x1, torch.rand(len(x1)))
+
+
+def root(model, x0, x1, alpha):
+    return a_loss(model, x0, x1, alpha).sqrt()
 
 
 def mean_of_squares(model, x0, x1, alpha):
@@ -170,7 +203,15 @@ TASKS = {
             "the sum is divided by the number of samples, and nothing should be.": sum_per_sample,
             "the network hears a wrong α: it gets 1 − α for a blend that was made with α.": reversed_alpha,
             "the blend is the wrong way round: at α = 0 it has to be the noise.": reversed_blend,
-            "the number has lost its gradient, and nothing can learn from it: is there an .item()?": without_gradient,
+            NO_GRADIENT: without_gradient,
+            "the network gets α as [B, 1, 1, 1], and takes [B]. Give it alpha as it came; blend reshapes by itself.": (
+                reshaped_alpha
+            ),
+            "the network sees x0; it should see the blend.": noise_shown,
+            "the differences are not squared.": not_squared,
+            "these are absolute differences, and squares are wanted.": absolute,
+            "it draws an α of its own. Use the one that it gets.": own_alpha,
+            "you take a root in the end. The sum of the squares is wanted as it is.": root,
         },
     ),
     "draw": Task(

@@ -52,6 +52,35 @@ def returns_inside(model: Model, x0: Tensor, steps: int) -> Tensor:
     return x0 + model(x0, 0.0) / steps
 
 
+def asks_once(model: Model, x0: Tensor, steps: int) -> Tensor:
+    return x0 + model(x0, 0.0)
+
+
+def last_step_only(model: Model, x0: Tensor, steps: int) -> Tensor:
+    return x0 + model(x0, (steps - 1) / steps) / steps
+
+
+def replaces(model: Model, x0: Tensor, steps: int) -> Tensor:
+    x = x0
+    for t in range(steps):
+        x = model(x, t / steps) / steps
+    return x
+
+
+def euler_of_length_alpha(model: Model, x0: Tensor, steps: int) -> Tensor:
+    x = x0
+    for t in range(steps):
+        x = x + t / steps * model(x, t / steps)
+    return x
+
+
+def adds_up_alpha(model: Model, x0: Tensor, steps: int) -> Tensor:
+    x, alpha = x0, 0.0
+    while alpha < 1:
+        x, alpha = x + model(x, alpha) / steps, alpha + 1 / steps
+    return x
+
+
 def jumps(model: Model, x0: Tensor, steps: int) -> Tensor:
     x = x0
     for t in range(steps):
@@ -131,6 +160,19 @@ SAMPLE = Task(
         "it takes one step too many. Count the values that your loop goes through.": partial(euler, last=1),
         "the network sees x0 at every step. It should see the x that the last step has made.": same_picture,
         "each step starts from x0 again. It should start where the last step ended.": from_x0_again,
+        "the network gets α = 0 at every step. It should get the α that x has come to.": partial(
+            euler, told=lambda t, T: 0.0
+        ),
+        "the network is evaluated once only, at x0. Ask it again at every step.": asks_once,
+        "only one step is in your result. All T have to add up.": last_step_only,
+        "x0 is returned, and x is wanted.": lambda model, x0, steps: x0,
+        "x is replaced by the step. A step is added to x.": replaces,
+        "α goes down. It starts at 0, where x is noise.": partial(euler, told=lambda t, T: (T - 1 - t) / T),
+        "each step is α long. How far does one of T steps go?": euler_of_length_alpha,
+        "each step is multiplied by T, and should be divided by it.": partial(euler, pace=lambda T: T),
+        "with T = 7 your loop takes eight steps: 1/7 added seven times is still below 1. Count with range(steps).": (
+            adds_up_alpha
+        ),
         "it returns after the first step. Does return stand inside the loop?": returns_inside,
         "you blend x̄₁ with the noise of the start. A step along D keeps x̄₀, the other end of D.": blends_with_x0,
     },
@@ -150,6 +192,7 @@ INVERT = Task(
         "each step starts from x1 again. It should start where the last step ended.": from_x1_again,
         "the network sees x1 at every step. It should see the x that the last step has made.": same_digit,
         "the network gets t, the step's number. It needs α, from 0 to 1.": number_of_the_step,
+        "x1 is returned, and x is wanted.": lambda model, x1, steps: x1,
     },
 )
 BETWEEN = Task(

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from iadb_helpers.blending import column
 from iadb_helpers.exercises.checking import Task, Told
+from iadb_helpers.exercises.elsewhere import refuse_shaped
 from iadb_helpers.guidance import guided
 from iadb_helpers.recipes import FAST
 
@@ -88,10 +89,12 @@ Model = Callable[[Tensor, Tensor], Tensor]
 
 
 def strong(x: Tensor, alpha: Tensor) -> Tensor:
+    refuse_shaped(x, alpha)
     return torch.cos(x) + column(alpha, x)
 
 
 def weak(x: Tensor, alpha: Tensor) -> Tensor:
+    refuse_shaped(x, alpha)
     return 0.5 * x - column(alpha, x) ** 2
 
 
@@ -120,6 +123,16 @@ def only_the_change(model: Model, weaker: Model, weight: float) -> Model:
 
 def changed_places(model: Model, weaker: Model, weight: float) -> Model:
     return guided(weaker, model, weight)
+
+
+def reshaped_alpha(model: Model, weaker: Model, weight: float) -> Model:
+    whole = leading(model, weaker, weight, lambda alpha, x: 1 - alpha)
+    return lambda x, alpha: whole(x, column(alpha, x))
+
+
+def from_the_weaker(model: Model, weaker: Model, weight: float) -> Model:
+    only = only_the_change(model, weaker, weight)
+    return lambda x, alpha: weaker(x, alpha) + only(x, alpha)
 
 
 def whole_change(model: Model, weaker: Model, weight: float) -> Model:
@@ -216,6 +229,8 @@ TASKS = {
             "you return the change alone. D itself is missing.": only_the_change,
             "the two have changed places: you lead the weaker tangent away from the better one.": changed_places,
             "the weight w is not used.": whole_change,
+            "the networks get α as [B, 1, 1, 1], and take [B]. Reshape it for the factor only.": reshaped_alpha,
+            "you start from the weaker tangent. Start from D.": from_the_weaker,
             "1 − α multiplies D, too. It belongs to the change only.": factor_of_all,
             "you add the weaker tangent itself. Add how far D differs from it.": adds_the_weaker,
         },

@@ -78,6 +78,9 @@ SECOND_ORDER = Task(
         "Euler's part goes along d_before, the tangent of one step ago. It should go along d.": from_the_old_tangent,
         "it goes along the mean of d and d_before, so it looks back. The change should lead on.": mean_of_the_tangents,
         "this is the step alone. It should be added to x.": only_the_step,
+        "the change is divided by b − a_before. D is known at a, and not yet at b.": bent(
+            lambda a, b, c: (b - a) ** 2 / 2 / (b - c)
+        ),
         "Euler's part goes backward: from a to b it is + (b − a) d.": step_back,
     },
 )
