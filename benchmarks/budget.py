@@ -162,7 +162,7 @@ def tables(budget: dict) -> str:
     most = max(order, key=lambda name: kernels[name]["peak_mb"] - kernels[name]["shared_mb"])
     lines += ["", f"| Memory of the machine | {' | '.join(f'{gb} GB' for gb in MACHINES_GB)} |"]
     lines += [f"|{'---|' * (1 + len(MACHINES_GB))}"]
-    for name in dict.fromkeys((order[0], most)):
+    for name in dict.fromkeys((*(lab for lab in ("lab1", "lab2") if lab in kernels), order[0], most)):
         told = " | ".join(str(fitting(budget, gb, kernels[name])) for gb in MACHINES_GB)
         lines.append(f"| students who all run {name} | {told} |")
     return "\n".join(lines)
