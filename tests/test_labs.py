@@ -167,8 +167,11 @@ def test_nbgrader_gives_each_submission_its_own_points(tmp_path, capsys):
     assert rows["anna"]["total"] == "40" and rows["bo"]["total"] == "24"
     assert rows["bo"]["my-blend-check"] == rows["bo"]["my-sample-check"] == "0" and rows["bo"]["my-loss-check"] == "8"
     assert "is no notebook" in rows["cara"]["note"] and rows["cara"]["total"] == ""
-    feedback = (tmp_path / "out" / "feedback" / "bo" / "lab1" / "lab1.html").read_text(encoding="utf-8")
-    assert "gets α = (t + 1) / T" in feedback
+    feedback = (tmp_path / "out" / "feedback" / "lab1" / "bo.txt").read_text(encoding="utf-8")
+    assert feedback.startswith("lab1, bo: 24 of 40 points") and "my-loss: 8 of 8 points" in feedback
+    assert "gets α = (t + 1) / T" in feedback and "gets α = (t + 1) / T" in rows["bo"]["note"]
+    assert "bacba" not in feedback and "HIDDEN" not in feedback
+    assert "is no notebook" in (tmp_path / "out" / "feedback" / "lab1" / "cara.txt").read_text(encoding="utf-8")
     assert "2 of 3 graded" in capsys.readouterr().out
 
 

@@ -6,8 +6,9 @@ import time
 from pathlib import Path
 
 from iadb_helpers.machine.files import display_path, results_dir, write_together
-from tools.labs.course import RELEASE, nbgrader, student_versions
-from tools.labs.grading import Graded, grade, write_table
+from tools.labs.course import RELEASE, student_versions
+from tools.labs.grading import grade
+from tools.labs.results import Graded, write
 
 
 def release() -> int:
@@ -25,21 +26,20 @@ def release() -> int:
 def grade_folder(lab: str, handed_in: Path, out: Path) -> int:
     """Grade all submissions of a folder; returns 1 where one could not be graded."""
     results: list[Graded] = []
-    points, started = out / f"{lab}.csv", time.monotonic()
+    started = time.monotonic()
     try:
         for result in grade(lab, handed_in, out):
             results.append(result)
-            print(f"{result.student}: {result.note or f'{result.total:g} points'}", flush=True)
-            write_table(results, points)  # each time, so that an interrupt loses nothing
-        if any(result.points for result in results):
-            nbgrader("generate_feedback", lab, "--force", root=out)
+            told = f"{result.total:g} points{', ' * bool(result.note)}{result.note}" if result.points else result.note
+            print(f"{result.student}: {told}", flush=True)
+            write(results, lab, out)  # each time, so that an interrupt loses nothing
     except KeyboardInterrupt:
-        print(f"\ninterrupted; {len(results)} are graded: {display_path(points)}", file=sys.stderr)
+        print(f"\ninterrupted; {len(results)} are graded: {display_path(out / f'{lab}.csv')}", file=sys.stderr)
         return 130
     missing = sum(not result.points for result in results)
     print(
         f"{len(results) - missing} of {len(results)} graded in {(time.monotonic() - started) / 60:.1f} min: "
-        f"{display_path(points)}; for each student, {display_path(out / 'feedback')}"
+        f"{display_path(out / f'{lab}.csv')}; for each student, a file in {display_path(out / 'feedback' / lab)}"
     )
     return 1 if missing else 0
 

@@ -1,7 +1,5 @@
 """Grades what students have handed in, one at a time and each within limits, so that none can stop the others."""
 
-import csv
-import io
 import os
 import re
 import shutil
@@ -9,13 +7,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from nbgrader.api import Gradebook, MissingEntry
 
-from iadb_helpers.machine.files import display_path, write_atomically
+from iadb_helpers.machine.files import display_path
 from tools.labs.course import LABS, environment, names, nbgrader, nbgrader_command
+from tools.labs.results import Graded, said_by_checks
 from tools.lessons import read
 
 SECONDS = 600.0  # for one submission, all cells together; a right one of lab 1 takes about ten
@@ -24,20 +22,6 @@ CELL_SECONDS = {"homework": 240}
 GIGABYTES = 4  # of memory that one submission may claim; a right one claims about 1.3
 # Nothing is downloaded, nothing trains for long, and two submissions on one machine would not wait for each other.
 WORK = {"IADB_PROFILE": "quick", "IADB_SOURCE": "embedded", "IADB_THREADS": "1", "OMP_NUM_THREADS": "1"}
-
-
-@dataclass
-class Graded:
-    """What became of one submission: the points of each task, and what went wrong, in words, where anything did."""
-
-    student: str
-    points: dict[str, float] = field(default_factory=dict)
-    by_hand: bool = False
-    note: str = ""
-
-    @property
-    def total(self) -> float:
-        return sum(self.points.values())
 
 
 def grade(lab: str, handed_in: Path, root: Path) -> Iterator[Graded]:
@@ -120,10 +104,13 @@ def graded(lab: str, student: str, root: Path) -> Graded:
             submission = book.find_submission(lab, student)
             grades = [grade for notebook in submission.notebooks for grade in notebook.grades]
             points = {grade.cell.name: float(grade.auto_score or 0) for grade in grades}
+            most = {grade.cell.name: float(grade.max_score) for grade in grades}
             by_hand = any(grade.needs_manual_grade for grade in grades)
     except MissingEntry as error:
         return Graded(student, note=f"not graded: {error}")
-    return Graded(student, points, by_hand, note="stopped at a time limit" if "Timeout waiting" in said else "")
+    ran = read(root / "autograded" / student / lab / f"{lab}.ipynb")
+    note = "a cell was stopped at its time limit" if "Timeout waiting" in said else ""
+    return Graded(student, points, most, said_by_checks(ran), by_hand, note)
 
 
 def memory_limit() -> Callable[[], None] | None:
@@ -152,21 +139,3 @@ def reason(said: str) -> str:
         return "its kernel died, as a rule because its memory was at an end"
     lines = [line for line in said.splitlines() if re.match(r"[\w.]*(Error|Exception)\b.*: .", line)]
     return lines[-1] if lines else "nbgrader has failed"
-
-
-def table(results: list[Graded]) -> str:
-    """The results as CSV: a line for each student, a column for each task."""
-    tasks = list(dict.fromkeys(task for result in results for task in result.points))
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["student", *tasks, "total", "note"])
-    for result in results:
-        note = "; ".join(filter(None, [result.note, "a part is graded by hand" * result.by_hand]))
-        row = [f"{result.points[task]:g}" if task in result.points else "" for task in tasks]
-        writer.writerow([result.student, *row, f"{result.total:g}" if result.points else "", note])
-    return text.getvalue()
-
-
-def write_table(results: list[Graded], path: Path) -> None:
-    # With the mark by which Excel knows UTF-8.
-    write_atomically(path, b"\xef\xbb\xbf" + table(results).encode())

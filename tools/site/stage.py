@@ -107,7 +107,8 @@ def lay_out(stage: Stage, front: Front, lessons: Mapping[str, Path]) -> None:
     for page in [*(ROOT / page for pages in PAGES.values() for page in pages), *teachers]:
         stage.write(page.relative_to(ROOT).as_posix(), _as_source(page))
     stage.write("teaching/lessons/index.md", filled("teachers", pages="\n".join(page.stem for page in teachers)))
-    labs = [_lab(stage, path) for path in sorted(RELEASE.rglob("*.ipynb"))]
+    in_order = sorted(RELEASE.rglob("*.ipynb"), key=lambda path: (not path.stem.startswith("lab"), path.stem))
+    labs = [_lab(stage, path) for path in in_order]
     stage.write("teaching/labs/index.md", filled("labs", pages="\n".join(labs)))
     for name in (*OPENED, "docs/banner.png"):
         stage.hand_out(ROOT / name, name)
