@@ -4,6 +4,7 @@ import functools
 import importlib
 import signal
 import sys
+import threading
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ from iadb_helpers import UNet, blend, sample
 from iadb_helpers.blending import mix
 from iadb_helpers.exercises import grading
 from iadb_helpers.exercises.checking import task_of
-from iadb_helpers.exercises.grading import choices, points
+from iadb_helpers.exercises.grading import letters, points, right
 from iadb_helpers.guidance import guided
 
 
@@ -83,6 +84,28 @@ def test_a_warning_is_no_error(capsys):
     assert capsys.readouterr().err == ""
 
 
+def in_a_thread(*arguments):
+    made = []
+    thread = threading.Thread(target=lambda: made.append(blend(*arguments)))
+    thread.start()
+    thread.join()
+    return made[0]
+
+
+def unwatched(*arguments):
+    sys.setprofile(None)
+    return blend(*arguments)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning", "ignore:.torch.jit.trace")
+def test_no_way_round_the_watch_is_free(capsys):
+    assert points("01.blend", in_a_thread, 6) == points("01.blend", unwatched, 6) == 0
+    traced = torch.jit.trace(own_blend, (torch.zeros(2, 1, 4, 4), torch.zeros(2, 1, 4, 4), torch.zeros(2)))
+    assert points("01.blend", traced, 6) == 0
+    said = capsys.readouterr().out
+    assert "switched off" in said and "compiled function" in said
+
+
 def test_a_network_of_ones_own_choice_is_none_that_was_given(capsys):
     own = UNet(channels=1)
     assert points("05.sample", lambda model, x0, steps: own(torch.zeros(1, 1, 32, 32), 0.0), 6) == 0
@@ -106,7 +129,7 @@ def test_an_answer_that_does_not_end_is_stopped_and_told_so(answer, capsys, monk
     monkeypatch.setattr(grading, "LIMIT", 0.2)
     assert points("05.sample", answer, 10) == 0
     assert "had not come to an end" in capsys.readouterr().out
-    assert choices(lambda: without_a_call(None, None, None), ["ab"], "a") == 0
+    assert letters(lambda: without_a_call(None, None, None), ["ab"]) == "-"
     assert "had not come to an end" in capsys.readouterr().out
 
 
@@ -143,28 +166,32 @@ def test_a_task_that_does_not_exist_is_named():
 
 
 @pytest.mark.parametrize(
-    ("answer", "key", "right", "words"),
+    ("answer", "given", "words"),
     [
-        (lambda: "abc", "abc", 3, "3 of 3 are right"),
-        (lambda: " ABB ", "abc", 2, "yes, yes, no"),
-        (lambda: "abz", None, None, "question 3 has the answers a, b, c, got 'z'"),
-        (lambda: "abz", "abc", 2, "question 3 has the answers a, b, c, got 'z'"),
-        (lambda: "abc", None, None, "told when this is graded"),
-        (lambda: "ab", "abc", 0, "3 letters in one string"),
-        (lambda: ["a", "b", "c"], "abc", 0, "3 letters in one string"),
-        (lambda: None, "abc", 0, "Is the line with return missing?"),
-        (lambda: 1 / 0, "abc", 0, "it stops with ZeroDivisionError"),
-        (None, "abc", 0, "run the cell above"),
-        ("abc", "abc", 0, "a function is wanted here, got str"),
+        (lambda: "abc", "abc", "told when this is graded"),
+        (lambda: " A b, B ", "abb", "told when this is graded"),
+        (lambda: ["a", "b", "c"], "abc", "told when this is graded"),
+        (lambda: "abz", "abz", "question 3 has the answers a, b, c, got 'z'"),
+        (lambda: "ab", "---", "3 letters in one string"),
+        (lambda: 7, "---", "3 letters in one string"),
+        (lambda: None, "---", "Is the line with return missing?"),
+        (lambda: 1 / 0, "---", "it stops with ZeroDivisionError"),
+        (None, "---", "run the cell above"),
+        ("abc", "---", "a function is wanted here, got str"),
     ],
 )
-def test_letters_are_counted_and_without_the_key_nothing_is_told(answer, key, right, words, capsys):
-    assert choices(answer, ["abc"] * 3, key) == right
-    assert words in capsys.readouterr().out
+def test_letters_are_taken_as_they_are_meant(answer, given, words, capsys):
+    assert letters(answer, ["abc"] * 3) == given
+    said = capsys.readouterr().out
+    assert words in said and (words == "told when this is graded" or "told when" not in said)
+
+
+def test_right_letters_are_counted(capsys):
+    assert right("abb", "abc") == 2 and "yes, yes, no" in capsys.readouterr().out
 
 
 def test_a_blank_choice_is_told_so(capsys):
     def blank():
         raise NotImplementedError
 
-    assert choices(blank, ["ab"], "a") == 0 and "nothing is written here yet" in capsys.readouterr().out
+    assert letters(blank, ["ab"]) == "-" and "nothing is written here yet" in capsys.readouterr().out

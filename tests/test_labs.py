@@ -13,6 +13,7 @@ from planted import PLANTED
 from iadb_helpers import blend, sample
 from tools.labs.__main__ import main
 from tools.labs.course import LABS, RELEASE, SOURCE, names, student_versions
+from tools.labs.handed_in import collect, identity, submissions
 
 POINTS = {"lab1": 40, "lab2": 40, "homework": 40}
 
@@ -110,8 +111,8 @@ def test_the_hidden_numbers_catch_what_knows_the_visible_ones():
     known = {"torch": torch}
     exec(CELLS["my-blend"][1].source, known)
     right = known["my_blend"]
-    known["my_blend"] = lambda x0, x1, alpha: right(x0, x1, alpha) if x0.shape[-1] == 32 and x0.any() else 0 * x0
-    with pytest.raises(AssertionError, match="zeros and ones"):
+    known["my_blend"] = lambda x0, x1, alpha: right(x0, x1, alpha) if x1.std() > 0.1 else 0 * x0
+    with pytest.raises(AssertionError, match="blended with ones"):
         value_of(CELLS["my-blend-check"][1].source, known)
 
 
@@ -161,6 +162,7 @@ def test_nbgrader_gives_each_submission_its_own_points(tmp_path, capsys):
     ]
     nbformat.write(with_errors("lab1", errors[0], errors[2]), handed_in / "bo" / "lab1 (2).ipynb")
     (handed_in / "cara.ipynb").write_text("not a notebook", encoding="utf-8")
+    (handed_in / "dan.ipynb").symlink_to(tmp_path / "nowhere.ipynb")
     assert main(["grade", "lab1", str(handed_in), "--out", str(tmp_path / "out")]) == 1
     with open(tmp_path / "out" / "lab1.csv", encoding="utf-8-sig", newline="") as file:
         rows = {row["student"]: row for row in csv.DictReader(file)}
@@ -172,7 +174,43 @@ def test_nbgrader_gives_each_submission_its_own_points(tmp_path, capsys):
     assert "gets α = (t + 1) / T" in feedback and "gets α = (t + 1) / T" in rows["bo"]["note"]
     assert "bacba" not in feedback and "HIDDEN" not in feedback
     assert "is no notebook" in (tmp_path / "out" / "feedback" / "lab1" / "cara.txt").read_text(encoding="utf-8")
-    assert "2 of 3 graded" in capsys.readouterr().out
+    assert "2 of 4 graded" in capsys.readouterr().out
+
+
+def collected(tmp_path, notebook, name="lab1.ipynb", lab="lab1"):
+    (tmp_path / "in").mkdir(exist_ok=True)
+    nbformat.write(notebook, tmp_path / "in" / name)
+    note, whole = collect(lab, tmp_path / "in", tmp_path / "out")
+    return note, whole, tmp_path / "out" / f"{lab}.ipynb"
+
+
+def test_a_copied_cell_and_a_deleted_check_are_told_and_stop_nothing(tmp_path):
+    changed = notebook("lab1", RELEASE)
+    blank = next(cell for cell in changed.cells if cell.id == "my-blend")
+    changed.cells = [cell for cell in changed.cells if cell.id != "my-loss-check"]
+    changed.cells.insert(9, nbformat.from_dict({**blank, "id": "copied", "source": "import inspect"}))
+    note, whole, copy = collected(tmp_path, changed, "my lab (2).ipynb")
+    assert whole and "cell 10 is a copy of my-blend" in note and "deleted: my-loss-check" in note
+    assert "look at cell 10 by hand: it mentions inspect" in note
+    assert "nbgrader" not in nbformat.read(copy, as_version=4).cells[9].metadata
+
+
+def test_the_notebook_of_another_lab_is_told_from_this_one(tmp_path):
+    note, whole, _ = collected(tmp_path, notebook("lab2", RELEASE))
+    assert not whole and "this is not lab1.ipynb" in note
+
+
+def test_names_are_kept_and_files_that_do_not_count_left_out(tmp_path):
+    folder = tmp_path / "all" / "Anna Mu\u0308ller+1" / "lab1"
+    folder.mkdir(parents=True)
+    nbformat.write(notebook("lab1", RELEASE), folder / "lab1.ipynb")
+    (folder / "torch.py").write_text("", encoding="utf-8")
+    (tmp_path / "all" / "Anna_Müller_1.ipynb").write_text("", encoding="utf-8")
+    (name, path, note), (_, _, second) = submissions(tmp_path / "all")
+    assert name == "Anna Müller+1" and identity(name) == "Anna_Müller_1"
+    assert note == "" and "two submissions have this name" in second
+    assert collect("lab1", path, tmp_path / "out") == ("", True)
+    assert [each.name for each in (tmp_path / "out").iterdir()] == ["lab1.ipynb"]
 
 
 @pytest.mark.parametrize(

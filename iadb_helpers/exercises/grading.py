@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import re
 import signal
 import sys
 import threading
@@ -11,6 +12,7 @@ from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
+import torch
 from torch import nn
 
 from iadb_helpers.exercises.checking import Told, complaint_of, task_of
@@ -35,60 +37,67 @@ def points(name: str, answer: object, worth: int, given: Sequence[Callable] = ()
         ValueError: for a task that does not exist.
     """
     task = task_of(name)
-    # A warning that PyTorch gives about right code would count as an error: nbgrader takes all of stderr for one.
-    with contextlib.redirect_stderr(io.StringIO()):
-        complaint = complaint_of(task, Watched(answer, given) if callable(answer) else answer)
+    complaint = quietly(lambda: complaint_of(task, Watched(answer, given) if callable(answer) else answer))
     short = name.partition(".")[2]  # a lab is no lesson, whose number stands before it
     print(f"{short} is right: {worth} points." if complaint is None else f"{short}: {complaint} (0 of {worth} points)")
     return 0 if complaint else worth
 
 
-def choices(answer: object, options: Sequence[str], key: str | None = None) -> int | None:
-    """Print whether letters were chosen, one for each question; returns how many are right, if the key is there.
+def quietly(work: Callable[[], Any]) -> Any:
+    """What a function returns, without what it writes to stderr: nbgrader takes any of that for an error, and a warning
+    or a progress bar is none."""
+    with contextlib.redirect_stderr(io.StringIO()):
+        return work()
+
+
+def letters(answer: object, options: Sequence[str]) -> str:
+    """The letters that were chosen, one for each question, and a dash for what cannot be one; says what is wrong.
 
     Args:
-        answer: the student's function of no arguments, which returns the letters in one string; None where there is
-            none under this name.
+        answer: the student's function of no arguments, which returns them in one string; None where there is none under
+            this name.
         options: the letters of each question, for example ``["abc", "abcd"]``.
-        key: the right letters, which only the graded copy has.
     """
+    nothing = "-" * len(options)
     if not callable(answer):
         got = "nothing yet: run the cell above" if answer is None else type(answer).__name__
         print(f"a function is wanted here, got {got}.")
-        return 0
+        return nothing
     try:
-        letters = Watched(answer)()
+        given = quietly(Watched(answer))
     except NotImplementedError:
         print(f"nothing is written here yet. Return {len(options)} letters in one string.")
-        return 0
+        return nothing
     except Exception as error:
         print(str(error) if isinstance(error, Told) else f"it stops with {type(error).__name__}: {error}")
-        return 0
-    if letters is None:
+        return nothing
+    if given is None:
         print("it returns nothing. Is the line with return missing?")
-        return 0
-    if not isinstance(letters, str) or len(letters.strip()) != len(options):
-        print(f"{len(options)} letters in one string are wanted, one for each question, got {letters!r}.")
-        return 0
-    letters = letters.strip().lower()
-    strange = [
-        number for number, (letter, those) in enumerate(zip(letters, options, strict=True)) if letter not in those
-    ]
+        return nothing
+    joined = "".join(map(str, given)) if isinstance(given, list | tuple) else given
+    found = re.sub(r"[\s,;]", "", str(joined)).lower()
+    if not isinstance(joined, str) or len(found) != len(options):
+        print(f"{len(options)} letters in one string are wanted, one for each question, got {given!r}.")
+        return nothing
+    strange = [number for number, (letter, those) in enumerate(zip(found, options, strict=True)) if letter not in those]
     for number in strange:
-        print(f"question {number + 1} has the answers {', '.join(options[number])}, got {letters[number]!r}.")
-    if key is None:
-        if not strange:
-            print(f"{len(options)} letters. Whether they are right is told when this is graded.")
-        return None
-    right = [letter == of_key for letter, of_key in zip(letters, key, strict=True)]
-    print(f"{sum(right)} of {len(key)} are right: " + ", ".join("yes" if each else "no" for each in right))
-    return sum(right)
+        print(f"question {number + 1} has the answers {', '.join(options[number])}, got {found[number]!r}.")
+    if not strange:
+        print(f"{len(options)} letters. Whether they are right is told when this is graded.")
+    return found
+
+
+def right(given: str, key: str) -> int:
+    """How many letters are the key's; prints which."""
+    same = [a == b for a, b in zip(given, key, strict=True)]
+    print(f"{sum(same)} of {len(key)} are right: " + ", ".join("yes" if each else "no" for each in same))
+    return sum(same)
 
 
 class Watched:
     """An answer that stops, and says why, where it calls the package's own functions or takes too long.
 
-    A profiler sees each call in this thread, so it does not matter under which name a function was imported. It does
+    A profiler sees each call, so it does not matter under which name a function was imported. It does
     not see what was copied as text. No call happens in ``while True: pass``: an alarm stops that, where the system has
     one (not on Windows).
 
@@ -104,6 +113,8 @@ class Watched:
 
     def __call__(self, *arguments: Any) -> Any:
         self.allowed |= {code_of(argument) for argument in arguments if callable(argument)}
+        if isinstance(self.answer, torch.jit.ScriptFunction):
+            self.stop("a compiled function cannot be looked into. Give it as you wrote it.")
         boundary = sys._getframe()
 
         def watch(frame: FrameType, event: str, _: object) -> None:
@@ -115,10 +126,14 @@ class Watched:
         before = sys.getprofile()
         with alarm(self.ends - time.monotonic(), lambda: self.stop(TOO_LONG)):
             sys.setprofile(watch)
+            threading.setprofile(watch)
             try:
                 result = self.answer(*arguments)
+                if sys.getprofile() is not watch and not self.told:
+                    self.stop("it has switched off what watches it. Leave sys.setprofile alone.")
             finally:
                 sys.setprofile(before)
+                threading.setprofile(None)
         if self.told:  # an except of the student's may have swallowed it
             raise Told(self.told)
         return self.following(result) if callable(result) and not isinstance(result, nn.Module) else result

@@ -2,17 +2,17 @@
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from nbgrader.api import Gradebook, MissingEntry
 
-from iadb_helpers.machine.files import display_path
 from tools.labs.course import LABS, environment, names, nbgrader, nbgrader_command
+from tools.labs.handed_in import collect, identity, submissions
 from tools.labs.results import Graded, said_by_checks
 from tools.lessons import read
 
@@ -38,47 +38,18 @@ def grade(lab: str, handed_in: Path, root: Path) -> Iterator[Graded]:
     """
     if lab not in names():
         raise ValueError(f"the lab must be one of {', '.join(names())}, got {lab!r}")
-    if not handed_in.is_dir():
-        raise ValueError(f"{display_path(handed_in)} is no folder")
-    found = sorted(path for path in handed_in.iterdir() if not path.name.startswith("."))
-    found = [path for path in found if path.is_dir() or path.suffix == ".ipynb"]
-    if not found:
-        raise ValueError(f"{display_path(handed_in)} holds no notebook and no folder: one for each student is wanted")
+    found = list(submissions(handed_in))
     root.mkdir(parents=True, exist_ok=True)
     nbgrader("generate_assignment", lab, "--create", "--force", root=root)
-    seen: set[str] = set()
-    for path in found:
-        student = path.stem if path.is_file() else path.name
-        if student in seen:
-            yield Graded(student, note="not graded: both a notebook and a folder have this name")
-        elif not re.fullmatch(r"[\w.-]+", student):
-            yield Graded(student, note="not graded: a name may have letters, digits, dots, dashes and _ only")
+    for name, path, note in found:
+        student = identity(name)
+        if not note:
+            note, whole = collect(lab, path, root / "submitted" / student / lab)
+            result = graded(lab, student, root) if whole else Graded(student)
+            note = "; ".join(filter(None, [note, result.note]))
         else:
-            seen.add(student)
-            note = collect(lab, path, root / "submitted" / student / lab)
-            yield Graded(student, note=note) if note else graded(lab, student, root)
-
-
-def collect(lab: str, path: Path, place: Path) -> str:
-    """Copy a submission to where nbgrader looks for it; returns why it cannot be graded, or nothing."""
-    shutil.rmtree(place, ignore_errors=True)
-    place.mkdir(parents=True)
-    files = [path] if path.is_file() else [each for each in path.iterdir() if each.is_file()]
-    notebooks = [each for each in files if each.suffix == ".ipynb"]
-    named = [each for each in notebooks if each.stem == lab] or notebooks
-    if len(named) != 1:
-        return f"not graded: {len(notebooks)} notebooks, and none is called {lab}.ipynb"
-    try:
-        cells = read(named[0]).cells
-    except (ValueError, OSError) as error:
-        return f"not graded: {error}"
-    if not any("nbgrader" in cell.metadata for cell in cells):
-        return f"not graded: this is not {lab}.ipynb, or its cells were copied into another notebook"
-    shutil.copyfile(named[0], place / f"{lab}.ipynb")
-    for each in files:
-        if each not in notebooks:
-            shutil.copyfile(each, place / each.name)
-    return ""
+            result = Graded(student)
+        yield replace(result, student=name, note=note)
 
 
 def graded(lab: str, student: str, root: Path) -> Graded:
@@ -105,7 +76,7 @@ def graded(lab: str, student: str, root: Path) -> Graded:
             grades = [grade for notebook in submission.notebooks for grade in notebook.grades]
             points = {grade.cell.name: float(grade.auto_score or 0) for grade in grades}
             most = {grade.cell.name: float(grade.max_score) for grade in grades}
-            by_hand = any(grade.needs_manual_grade for grade in grades)
+            by_hand = any(grade.cell.cell_type == "markdown" for grade in grades)
     except MissingEntry as error:
         return Graded(student, note=f"not graded: {error}")
     ran = read(root / "autograded" / student / lab / f"{lab}.ipynb")
@@ -137,5 +108,6 @@ def reason(said: str) -> str:
         return "its code does not end, and could not be interrupted"
     if "DeadKernelError" in said or "Kernel died" in said:
         return "its kernel died, as a rule because its memory was at an end"
-    lines = [line for line in said.splitlines() if re.match(r"[\w.]*(Error|Exception)\b.*: .", line)]
-    return lines[-1] if lines else "nbgrader has failed"
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    errors = [line for line in lines if re.match(r"[\w.]*(Error|Exception)\b.*: .", line)]
+    return (errors or lines or ["nbgrader has failed"])[-1][:300]

@@ -9,6 +9,7 @@ from pathlib import Path
 from nbformat import NotebookNode
 
 from iadb_helpers.machine.files import write_atomically
+from tools.labs.handed_in import identity
 
 LONGEST = 600  # characters of what one check said; a student may have printed a book
 
@@ -91,5 +92,5 @@ def write(results: Sequence[Graded], lab: str, folder: Path) -> Path:
     write_atomically(path, b"\xef\xbb\xbf" + table(results).encode())  # with the mark by which Excel knows UTF-8
     pages = folder / "feedback" / lab
     pages.mkdir(parents=True, exist_ok=True)
-    write_atomically(pages / f"{results[-1].student}.txt", page(results[-1], lab).encode())
+    write_atomically(pages / f"{identity(results[-1].student)}.txt", page(results[-1], lab).encode())
     return path
