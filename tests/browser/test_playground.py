@@ -233,13 +233,17 @@ def test_test_yourself_covers_the_answer_until_you_say_so(visit, playground_file
     assert not page.locator(".guess").is_visible() and page.locator(".words").is_visible()  # it was said of that moment
 
 
+# A clock that goes three times as fast.
+FAST = "const clock = performance.now.bind(performance); performance.now = () => 3 * clock();"
+
+
 def test_a_test_that_nobody_ends_ends_with_the_digit(visit, playground_file):
-    page = visit(playground_file)  # which moves by itself already
+    page = visit(playground_file, before=FAST)  # which moves by itself already
     page.wait_for_function(PAINTED)
     page.wait_for_timeout(1500)
     page.keyboard.press("g")
     page.wait_for_timeout(1000)
-    assert alpha(page) < 0.1  # it began anew, and at the same pace
+    assert alpha(page) < 0.1  # it began anew, and slowly: at Play's pace it would be at 0.18 by now
     page.wait_for_function("document.querySelector('.guess').textContent.startsWith('You: α = 1.00')", timeout=20_000)
     assert page.locator(".scrub figure:nth-child(2) canvas").is_visible()
 

@@ -39,6 +39,11 @@ FAULTS = """least => {
   }
   return found;
 }"""
+# What of the playground on a slide lies beyond its frame.
+BEYOND = """[...document.querySelectorAll(".shapes :is(button, input, output, figcaption, p, canvas)")].filter(each => {
+  const box = each.getBoundingClientRect();
+  return box.width && (box.left < 0 || box.right > innerWidth || box.top < 0 || box.bottom > innerHeight);
+}).map(each => each.outerHTML.slice(0, 60))"""
 
 
 @pytest.mark.parametrize("size", [(1280, 720), (1920, 1080)])
@@ -83,6 +88,28 @@ def test_the_playground_lives_on_its_slides_and_gives_the_keys_back(visit):
     page.wait_for_function("document.activeElement.tagName !== 'IFRAME'")
     page.keyboard.press("ArrowLeft")
     page.wait_for_function(f"Reveal.getIndices().h === {LIVE[0] - 2}")
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (1920, 1080)])
+def test_the_shapes_fit_their_slide_whatever_is_said_of_them(visit, size):
+    page = visit(FILE, *size)
+    number = next(number for number in LIVE if "view=shapes" in WRITTEN[number - 1].body)
+    page.evaluate(f"Reveal.slide({number - 1})")
+    page.wait_for_selector("section.present .live.running")
+    guest = page.frames[-1]
+    steps = guest.get_by_label("steps", exact=True)
+    for key, places in [("Home", ["With T = 1 the mean does not", "Random and mean are now"]),
+                        ("End", ["Random and mean both fill", "Random and mean are now"])]:  # fmt: skip
+        steps.press(key)
+        guest.locator("input.main").press("End")
+        for said in places:
+            guest.locator(".words", has_text=said).wait_for()
+            assert guest.evaluate("document.documentElement.scrollHeight <= innerHeight"), said
+            assert guest.evaluate(BEYOND) == [], said
+            guest.locator("input.main").press("ArrowLeft")
+    assert {"start", "target"} <= set(guest.locator(".fields .row").all_inner_texts())
+    widths = [each.evaluate("canvas => canvas.offsetWidth") for each in guest.locator(".plane canvas").all()]
+    assert min(widths) >= 200
 
 
 def test_the_playground_lives_in_firefox(tmp_path):

@@ -21,7 +21,7 @@ from tools.slides.figures import KEYS, figure, image, settings
 from tools.slides.lecture import SlideError
 
 TEACHING = ROOT / "teaching"
-COLUMNS = ("two", "three", "narrow-wide")  # what may stand after ::: to put blocks side by side
+COLUMNS = ("two", "three", "pair", "narrow-wide")  # what may stand after ::: to put blocks side by side
 
 
 def markdown() -> MarkdownIt:

@@ -14,6 +14,7 @@ import { shapes } from "./views/shapes.js";
 import { Tour } from "./tour.js";
 
 const VIEWS = { scrub, steps, draw, touch, wrong, shapes };
+const PLAYING = 7; // seconds in which α goes from 0 to 1
 
 class App {
   constructor(root, engine) {
@@ -112,7 +113,7 @@ class App {
       change: changes => app.change(changes),
       say: text => app.say(text),
       notice: text => app.notice(text),
-      play: () => app.play(),
+      play: seconds => app.play(seconds),
       pause: () => app.pause(),
     };
   }
@@ -128,8 +129,8 @@ class App {
     this.root.querySelector("#notice").textContent = text;
   }
 
-  play() {
-    this.player.start(this.state.alpha);
+  play(seconds = PLAYING) {
+    this.player.start(this.state.alpha, seconds);
   }
 
   // Moves once by itself, rests two seconds on the digit, and goes where the left picture is noise and the right one is
@@ -137,7 +138,7 @@ class App {
   introduce() {
     this.play();
     document.body.classList.add("inviting");
-    const next = setTimeout(() => this.change({ alpha: 0.1 }), 1000 * (this.player.seconds + 2));
+    const next = setTimeout(() => this.change({ alpha: 0.1 }), 1000 * (PLAYING + 2));
     for (const event of ["pointerdown", "keydown"]) {
       addEventListener(event, () => {
         clearTimeout(next);

@@ -124,17 +124,18 @@ export const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches
 
 // Moves α from where it is to 1, then rests there. α below ¼ gets half of the time: there the digit is decided.
 export class Player {
-  constructor(act, changed, seconds = 7) {
-    Object.assign(this, { act, changed, seconds, running: false, turn: 0 });
+  constructor(act, changed) {
+    Object.assign(this, { act, changed, running: false, turn: 0 });
   }
 
-  start(alpha) {
+  // seconds: from α = 0 to 1.
+  start(alpha, seconds) {
     const from = alpha < 1 ? Math.sqrt(alpha) : 0, began = performance.now(), turn = ++this.turn;
     this.running = true;
     this.changed();
     const frame = () => {
       if (!this.running || turn !== this.turn) return; // stopped, or started anew
-      const u = Math.min(1, from + (performance.now() - began) / (1000 * this.seconds));
+      const u = Math.min(1, from + (performance.now() - began) / (1000 * seconds));
       if (u === 1) this.stop();
       else requestAnimationFrame(frame);
       this.act(u ** 2); // half of the time is over at u = ½, α = ¼

@@ -10,6 +10,7 @@ import { alphaText, alphaTrack, button, choices, playButton, tick } from "../con
 
 // What there is to see where x̄₁ still has this share of its way to go.
 const UNDECIDED = 0.75, DECIDED = 0.25;
+const TESTING = 20; // seconds from α = 0 to 1: at a faster pace, α runs on far while a reader still presses
 const NEVER = 2, SURE = 0.9; // of the classifier; it calls the mean of all digits an 8, but is less sure
 function told(alpha, left) {
   if (alpha === 0) return "Pure noise. With no trace of a digit, the best guess is close to the mean of all digits.";
@@ -175,7 +176,7 @@ export const scrub = {
       test.textContent = "I can read it";
       guess.textContent = "The right picture is covered. Press again as soon as you can read the left one.";
       app.change({ seed: (app.state.seed + 1) % 4294967296, which: 0, alpha: 0 });
-      app.play();
+      app.play(TESTING);
     }
     function reveal() {
       const network = settled === null ? "The network's path is still being computed."

@@ -13,6 +13,7 @@ const TINTS = Array.from({ length: 9 }, (_, k) => {
   const end = k < 4 ? [60, 150, 255] : [255, 150, 20], share = Math.abs(k - 4) / 4;
   return `rgb(${end.map(value => Math.round(245 + share * (value - 245))).join()})`;
 });
+const FOR_PROJECTOR = 1.8; // how much larger letters and lines are there
 const LETTERS = "ABCDEFGH"; // of the particles whose paths are shown, from left to right in the start
 const DEBLENDINGS = [
   ["lines", "Straight lines", "of the pairs: they cross"],
@@ -22,8 +23,8 @@ const DEBLENDINGS = [
 const pause = () => new Promise(resolve => setTimeout(resolve));
 const ENDS = ["start", "target"], CURVE = Array.from({ length: 51 }, (_, i) => (i / 50) ** 2);
 
-// One method's picture: both densities, all particles at α, and a few with their paths and letters.
-function paintPanel(canvas, alpha, { backs, tints, traced }, moments, beneath) {
+// One method's picture: both densities, all particles at α, and a few with paths and letters, `scale` times as large.
+function paintPanel(canvas, alpha, { backs, tints, traced }, moments, beneath, scale) {
   const context = canvas.getContext("2d"), places = placesAt(moments, alpha);
   backs.forEach((picture, end) =>
     context.drawImage(picture, WIDTH / 2 - HALF, ABOVE - HALF + TRAVEL * end, 2 * HALF, 2 * HALF));
@@ -40,7 +41,7 @@ function paintPanel(canvas, alpha, { backs, tints, traced }, moments, beneath) {
     context.beginPath();
     path.forEach((x, t) => t / (path.length - 1) <= upTo && context.lineTo(...spot(x, i, t / (path.length - 1))));
     context.lineTo(...spot(placesAt(path, upTo), i, upTo));
-    Object.assign(context, { strokeStyle: colour, lineWidth: width, lineJoin: "round" });
+    Object.assign(context, { strokeStyle: colour, lineWidth: scale * width, lineJoin: "round" });
     context.stroke();
   };
   for (const i of traced) {
@@ -51,10 +52,11 @@ function paintPanel(canvas, alpha, { backs, tints, traced }, moments, beneath) {
     draw(moments, i, alpha, TINTS[tints[i]], 5);
     if (beneath) draw(beneath, i, 1, "#fff", 2);
   }
-  Object.assign(context, { font: "bold 27px system-ui, sans-serif", textAlign: "center", textBaseline: "middle" });
+  const font = `bold ${27 * scale}px system-ui, sans-serif`;
+  Object.assign(context, { font, textAlign: "center", textBaseline: "middle" });
   traced.forEach((i, k) => {
     context.beginPath();
-    context.arc(...spot(places, i, alpha), 20, 0, 2 * Math.PI);
+    context.arc(...spot(places, i, alpha), 20 * scale, 0, 2 * Math.PI);
     Object.assign(context, { fillStyle: TINTS[tints[i]], strokeStyle: GROUND, lineWidth: 4 });
     context.fill();
     context.stroke();
@@ -151,17 +153,18 @@ export const shapes = {
       const [fresh, random, mean] = made.ends, fills = match => match > fresh - 0.06;
       const yet = `With T = ${made.T} the mean does not fill the target`;
       if (!fills(mean)) return fills(random) ? `${yet}; random deblending does.` : `${yet}.`;
-      return "Random and mean both fill the target about as well as fresh points, on which the lines end.";
+      return "Random and mean both fill the target as well as fresh points.";
     }
 
-    function paint({ alpha }) {
+    function paint({ alpha, present }) {
       track.set(alpha);
       panels.forEach(({ name, title, canvas, ends }, i) => {
         const context = canvas.getContext("2d");
         context.fillStyle = GROUND;
         context.fillRect(0, 0, WIDTH, HEIGHT);
-        if (made.paths) paintPanel(canvas, alpha, made, made.paths[name], name === "random" && made.paths.mean);
-        const whose = i ? "ends match the target" : "fresh points match it";
+        const beneath = name === "random" && made.paths?.mean, scale = present ? FOR_PROJECTOR : 1;
+        if (made.paths) paintPanel(canvas, alpha, made, made.paths[name], beneath, scale);
+        const whose = i ? "target matched" : "fresh points";
         ends.textContent = made.paths ? `${whose}: ${Math.round(100 * made.ends[i])} %` : "";
         const said = made.paths ? `a thousand points at α = ${alpha.toFixed(2)}, ${ends.textContent}` : "nothing yet";
         canvas.setAttribute("aria-label", `${title}: ${said}`);
