@@ -1,7 +1,10 @@
 """Iterative α-(de)Blending on MNIST: data, blending, the network, training and sampling, a module an idea."""
 
+from __future__ import annotations  # the doctor must also tell an older Python that it is too old
+
 import importlib
 import importlib.util
+import pkgutil
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -27,16 +30,18 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """A name or a module of the package, imported when it is first asked for: the doctor must start without PyTorch."""
+    """A name or a module of the package, imported when it is first asked for: the doctor must start without PyTorch.
+
+    A name is not kept here: its module may hold another object for a while, as under a test's mock.patch.
+    """
     if name in _HOMES:
-        value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-    elif not name.startswith("_") and importlib.util.find_spec(f"{__name__}.{name}"):
-        value = importlib.import_module(f"{__name__}.{name}")
-    else:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    globals()[name] = value
-    return value
+        return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    if name.isidentifier() and not name.startswith("_") and importlib.util.find_spec(f"{__name__}.{name}"):
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    """What a reader may ask for: the names, the modules, and nothing that this file imports for itself."""
+    modules = {module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_")}
+    return sorted({*__all__, *modules, *(name for name in globals() if name.startswith("__"))})

@@ -168,6 +168,15 @@ def test_another_python_or_no_build_or_no_room_or_a_damaged_wheel(bundled):
     assert "two.whl is damaged" in refused(LINUX, (3, 11))
 
 
+def test_a_bundle_without_wheels_or_without_the_list_of_them(bundled, tmp_path, monkeypatch):
+    (bundled / "wheels" / "linux-x86_64-python3.11.txt").unlink()
+    assert "wheels/linux-x86_64-python3.11.txt is missing" in refused(LINUX, (3, 11))
+    monkeypatch.setattr(installer, "HERE", tmp_path / "elsewhere")
+    said = refused(LINUX, (3, 11))
+    assert said.startswith("This bundle was made without wheels.") and "Use a Python that has the packages" in said
+    assert "python -m pip install -r requirements-lab.txt" in said
+
+
 def test_the_installer_refuses_before_it_does_anything(bundled, monkeypatch, capsys):
     monkeypatch.setattr(installer.platform, "system", lambda: "Windows")
     monkeypatch.setattr(installer.platform, "machine", lambda: "AMD64")

@@ -4,9 +4,12 @@ import ast
 import os
 import subprocess
 import sys
+import unittest.mock
 from pathlib import Path
 
 import pytest
+
+import iadb_helpers
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 PACKAGE = CHECKOUT / "iadb_helpers"
@@ -125,6 +128,7 @@ print({"torch", "numpy"} & set(sys.modules) or "none")
 print(iadb_helpers.blending.exact_tangent.__name__)  # a module that nobody has imported by name
 from iadb_helpers import *
 print(UNet.__name__, blend.__name__, sample.__module__, iadb_helpers.UNet is UNet)
+print([hasattr(iadb_helpers, name) for name in ("diffuse", "a.b", "doctor.finding", "")])
 try:
     iadb_helpers.diffuse
 except AttributeError as error:
@@ -134,5 +138,19 @@ except AttributeError as error:
         "none",
         "exact_tangent",
         "UNet blend iadb_helpers.sampling True",
+        "[False, False, False, False]",
         "module 'iadb_helpers' has no attribute 'diffuse'",
     ]
+
+
+def test_a_name_that_was_replaced_for_a_while_is_the_real_one_again():
+    with unittest.mock.patch("iadb_helpers.sampling.sample") as replaced:
+        assert iadb_helpers.sample is replaced
+    assert iadb_helpers.sample is iadb_helpers.sampling.sample is not replaced
+
+
+def test_what_can_be_asked_for_is_listed_and_nothing_else():
+    listed = {name for name in dir(iadb_helpers) if not name.startswith("__")}
+    assert {"UNet", "sample", "blending", "weights", "doctor"} <= listed
+    assert not listed & {"Any", "TYPE_CHECKING", "importlib", "pkgutil", "annotations", "_HOMES"}
+    assert all(hasattr(iadb_helpers, name) for name in listed)

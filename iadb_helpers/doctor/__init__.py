@@ -6,21 +6,22 @@ It must start where PyTorch or NumPy is missing or broken, so each check imports
 from __future__ import annotations
 
 import argparse
-import contextlib
 import io
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from iadb_helpers.doctor.browsers import browser
 from iadb_helpers.doctor.computer import device, disk, precision, threads
 from iadb_helpers.doctor.course import mnist, weights, write_access
 from iadb_helpers.doctor.finding import Finding, note
-from iadb_helpers.doctor.software import kernel, packages, python, trouble_with_torch
+from iadb_helpers.doctor.loading import torch_loads
+from iadb_helpers.doctor.software import kernel, packages, python
 
 __all__ = ["CHECKS", "Finding", "add_doctor_command", "examine", "main"]
 
-Check = Callable[[], Finding]
+if TYPE_CHECKING:
+    Check = Callable[[], Finding]  # Python 3.8 cannot write it
 HELP = "whether this computer is ready for the lessons; status 1 with a fault"
 
 
@@ -28,12 +29,12 @@ def with_torch(check: Check) -> Check:
     """A check that is left out where PyTorch does not load: it would fail, or end this process."""
 
     def checked() -> Finding:
-        return note("not checked, because the packages do not load") if trouble_with_torch() else check()
+        return check() if torch_loads() else note("not checked, because the packages do not load")
 
     return checked
 
 
-#: What is looked at, in this order.
+# What is looked at, in this order.
 CHECKS: dict[str, Check] = {
     "Python": python,
     "packages": packages,
@@ -84,6 +85,9 @@ def main(arguments: list[str]) -> int:
     argparse.ArgumentParser(prog="python -m iadb_helpers doctor", description=f"Says {HELP}.").parse_args(arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):  # what the terminal's encoding lacks is written as an escape
         sys.stdout.reconfigure(errors="backslashreplace")
-    with contextlib.suppress(BrokenPipeError):  # whoever read has ended
+    try:
         return examine(CHECKS)
-    return 1
+    except KeyboardInterrupt:
+        return 130  # as a shell counts Ctrl-C
+    except BrokenPipeError:  # whoever read has ended
+        return 1

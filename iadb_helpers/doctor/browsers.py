@@ -13,7 +13,7 @@ from pathlib import Path
 from iadb_helpers.doctor.finding import WINDOWS, Finding, fault, note, ok
 
 # The first versions with all that the page needs; playground/check.js tells a reader the same.
-OLDEST = {"Chrome": 103, "Chromium": 103, "Edge": 103, "Firefox": 113, "Safari": 16.4}
+OLDEST = {"Chrome": (103,), "Chromium": (103,), "Edge": (103,), "Firefox": (113,), "Safari": (16, 4)}
 COMMANDS = {
     "Chrome": ("google-chrome", "google-chrome-stable"),
     "Chromium": ("chromium", "chromium-browser"),
@@ -45,10 +45,9 @@ def _has_display() -> bool:
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
-def _number(version: str) -> float:
-    """The first two parts: 16.4 of 16.4.1."""
-    found = re.match(r"\d+(\.\d+)?", version)
-    return float(found[0]) if found else 0.0
+def _number(version: str) -> tuple[int, ...]:
+    """The parts as numbers, because 16.10 is newer than 16.4."""
+    return tuple(map(int, re.findall(r"\d+", version)))
 
 
 def _install() -> str:
@@ -78,7 +77,8 @@ def _of_commands() -> dict[str, str]:
                 )
             except (OSError, subprocess.TimeoutExpired):
                 continue
-            if version := re.search(r"\d+(\.\d+)+", ended.stdout):
+            version = re.search(r"\d+(\.\d+)+", ended.stdout)
+            if version:
                 found[name] = version[0]
     return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations  # the doctor must also tell an older Python that it is too old
 
 import os
+import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,15 +45,31 @@ def fault(words: str, mend: str) -> Finding:
 
 def python_command() -> str:
     """The course's own Python as it is called in the course's folder: of ``.venv`` where there is one."""
-    inside = Path(".venv", "Scripts", "python.exe") if WINDOWS else Path(".venv", "bin", "python")
-    if (COURSE / inside).exists():
-        return ".venv\\Scripts\\python" if WINDOWS else ".venv/bin/python"
-    return f'"{sys.executable}"' if " " in sys.executable else sys.executable
+    if has_venv():
+        return venv_python()
+    if " " not in sys.executable:
+        return sys.executable
+    return f'& "{sys.executable}"' if WINDOWS else shlex.quote(sys.executable)  # PowerShell prints a bare string
+
+
+def has_venv() -> bool:
+    """Whether ``.venv`` has a Python; one whose Python was taken away has none."""
+    return (COURSE / (Path(".venv", "Scripts", "python.exe") if WINDOWS else Path(".venv", "bin", "python"))).exists()
+
+
+def venv_python() -> str:
+    """The Python of ``.venv`` as it is called in the course's folder, also before it is there."""
+    return ".venv\\Scripts\\python" if WINDOWS else ".venv/bin/python"
+
+
+def quoted(text: str) -> str:
+    """A text as one word of a command (PowerShell's on Windows)."""
+    return "'" + text.replace("'", "''") + "'" if WINDOWS else shlex.quote(text)
 
 
 def set_command(variable: str, value: str) -> str:
     """The command that gives an environment variable a value (PowerShell's on Windows)."""
-    return f'$env:{variable} = "{value}"' if WINDOWS else f"export {variable}={value}"
+    return f"$env:{variable} = {quoted(value)}" if WINDOWS else f"export {variable}={quoted(value)}"
 
 
 def unset_command(variable: str) -> str:

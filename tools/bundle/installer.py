@@ -68,12 +68,20 @@ def check(system: str, machine: str, python: tuple[int, int], free: int) -> Path
             known = sorted(
                 path.stem.partition("-python")[2] for path in wheels.glob(f"{wanted.split('-python')[0]}-*.txt")
             )
-            raise Refused(f"{here}\nUse one of these Pythons: {', '.join(known) or 'none is listed'}.")
+            if known:
+                raise Refused(f"{here}\nUse one of these Pythons: {', '.join(known)}.")
+            without = here if any(wheels.glob("*-python*")) else "This bundle was made without wheels."
+            raise Refused(
+                f"{without}\nUse a Python that has the packages, or, with a network, in this folder:\n\n"
+                "  python -m pip install -r requirements-lab.txt"
+            )
         command = " ".join(fetch_command(system, machine, python))
         raise Refused(
             f"{here}\nEither use the Python that it was made for, or fetch the wheels for this one. On any computer "
             f"with a network, in this folder:\n\n  python {command}\n\nThen run install.py again."
         )
+    if not (wheels / f"{wanted}.txt").is_file():
+        raise Refused(f"wheels/{wanted}.txt is missing, which lists the wheels: copy the bundle again.")
     needed = unpacked_size(wheels / wanted) + SPARE
     if free < needed:
         raise Refused(f"The disk has {free / 1e9:.1f} GB free, and {needed / 1e9:.1f} GB are needed: make room first.")
