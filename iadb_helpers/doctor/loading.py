@@ -9,7 +9,7 @@ from pathlib import Path
 
 LONGEST = 60.0  # seconds that all packages may take to load; a cold disk takes many
 TOGETHER = ("torch", "torchvision")  # of one release
-#: {what is imported: its package}, in this order: what others build on comes first, so that it is the one named.
+# {what is imported: its package}, in this order: what others build on comes first, so that it is the one named.
 LOADED = {
     "numpy": "numpy",
     "torch": "torch",
