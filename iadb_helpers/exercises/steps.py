@@ -105,20 +105,6 @@ def ends_averaged(model: Model, x0: Tensor, steps: int) -> Tensor:
     return x
 
 
-def looked_for_nothing(model: Model, x0: Tensor, steps: int) -> Tensor:
-    x = x0
-    for t in range(steps):
-        x = x + model(x, t / steps) / steps
-    return x
-
-
-def middle_at_the_start(model: Model, x0: Tensor, steps: int) -> Tensor:
-    x = x0
-    for t in range(steps):
-        x = x + model(x, (t + 0.5) / steps) / steps
-    return x
-
-
 def first_step_only(model: Model, x0: Tensor, steps: int) -> Tensor:
     return x0 + model(x0 + model(x0, 0.0) / steps / 2, 0.5 / steps) / steps
 
@@ -136,8 +122,8 @@ MIDPOINT = Task(
         "this is Heun's step: the mean of the tangents at both ends. The midpoint takes one, in the middle.": (
             ends_averaged
         ),
-        "this is Euler's step. Nothing looks ahead.": looked_for_nothing,
-        "the network gets the α of the middle, but x is still at the start.": middle_at_the_start,
+        "this is Euler's step. Nothing looks ahead.": partial(midpoint, ahead=0, told=0),
+        "the network gets the α of the middle, but x is still at the start.": partial(midpoint, ahead=0),
         "your steps go backward. D points from noise to digit; which sign fits?": partial(midpoint, pace=-1.0),
         "it returns after the first step. Does return stand inside the loop?": first_step_only,
     },
