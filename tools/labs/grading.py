@@ -94,7 +94,7 @@ def memory_limit() -> Callable[[], None] | None:
 
 
 def end_all_of(process: subprocess.Popen) -> None:
-    """nbgrader and the kernel that it has started."""
+    """End nbgrader; its kernel sees that it is gone, and ends by itself."""
     if hasattr(os, "killpg"):
         os.killpg(process.pid, signal.SIGKILL)
     else:
