@@ -16,7 +16,7 @@ from faults import flip_a_bit
 from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 
 from iadb_helpers import doctor
-from iadb_helpers.doctor import CHECKS, browsers, computer, examine, finding, loading, software
+from iadb_helpers.doctor import CHECKS, browsers, computer, examination, examine, finding, loading, software
 from iadb_helpers.doctor.finding import Finding
 from iadb_helpers.machine import device, files
 from iadb_helpers.machine.mnist_files import EMBEDDED_SHA256, write_embedded
@@ -438,7 +438,7 @@ def test_ctrl_c_ends_it_quietly(monkeypatch, capsys):
     def interrupted(_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(doctor, "examine", interrupted)
+    monkeypatch.setattr(examination, "examine", interrupted)
     assert doctor.main([]) == 130
     assert capsys.readouterr() == ("", "")
 
