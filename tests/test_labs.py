@@ -53,7 +53,7 @@ def test_there_are_two_labs_and_a_homework():
 @pytest.mark.parametrize("lab", POINTS)
 def test_points_add_up_to_what_the_opening_says(lab):
     cells = notebook(lab).cells
-    worth = [cell.metadata.nbgrader.points for cell in cells if cell.metadata.nbgrader.get("grade")]
+    worth = [cell.metadata.nbgrader.points for cell in cells if cell.metadata.get("nbgrader", {}).get("grade")]
     said = [line.split("|") for line in cells[0].source.splitlines() if line.startswith("| ") and "·" in line]
     column = 2 if lab == "homework" else 3
     assert sum(worth) == POINTS[lab] == sum(int(row[column]) for row in said if row[column].strip())
@@ -72,6 +72,13 @@ def test_a_student_version_holds_no_key(lab):
     assert sum(map(bool, hidden)) >= 3 and not any(part in text for part in hidden if part)
     assert json.loads((RELEASE / lab / f"{lab}.ipynb").read_text(encoding="utf-8"))["nbformat"] == 4
     assert sorted(path.name for path in (RELEASE / lab).iterdir()) == [f"{lab}.ipynb"]
+
+
+def test_the_homework_keeps_the_example_that_a_student_changes():
+    blank = notebook("homework", RELEASE)
+    code = {cell.id: cell.source for cell in blank.cells}
+    assert all("YOUR CODE HERE" not in code[name] for name in ("recipe", "run", "measure"))
+    assert "recipe=REFERENCE" in code["recipe"] and "save_weights(" in code["run"] and ".frechet" in code["measure"]
 
 
 @pytest.mark.parametrize("lab", POINTS)

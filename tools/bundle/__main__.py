@@ -1,7 +1,6 @@
 """Write one zip for a room without a network: ``python -m tools.bundle [--without-wheels]``."""
 
 import argparse
-import io
 import sys
 import tempfile
 import time
@@ -23,6 +22,10 @@ BEGIN = """Iterative alpha-(de)Blending: the course, for a room without a networ
                   then the command that it prints last
   Student copies  notebooks/student
   Teach           the folder teaching
+"""
+MNIST_LICENCE = """MNIST, by Yann LeCun, Corinna Cortes and Christopher J. C. Burges.
+Keras's documentation (https://keras.io/api/datasets/mnist/) gives its licence as CC BY-SA 3.0,
+https://creativecommons.org/licenses/by-sa/3.0/. Hand it on with these lines.
 """
 
 
@@ -47,12 +50,11 @@ def write(out: Path, site: Path, wheel_folder: Path | None) -> dict[str, int]:
         with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr(f"{TOP}/BEGIN_HERE.txt", BEGIN)
             archive.write(installer.__file__, f"{TOP}/install.py")
-            course = list(without_key(course_files()))
-            add(archive, course)
+            add(archive, without_key(course_files()))
             add(archive, without_key(site_files(site)))
-            # The website's download, with what students get.
-            archive.writestr(f"{TOP}/site/course.zip", packed(course), zipfile.ZIP_STORED)
-            add(archive, digits(path_setting("IADB_DATA", ROOT / "data")))
+            if mnist := digits(path_setting("IADB_DATA", ROOT / "data")):
+                add(archive, mnist)
+                archive.writestr(f"{TOP}/data/MNIST/LICENCE.txt", MNIST_LICENCE)
             if wheel_folder:
                 files = [path for path in sorted(wheel_folder.rglob("*")) if path.is_file()]
                 named = [(f"wheels/{path.relative_to(wheel_folder).as_posix()}", path) for path in files]
@@ -68,14 +70,6 @@ def add(archive: zipfile.ZipFile, files: Iterable[tuple[str, Path]], how: int = 
     """Put files into the zip by their names in the course's folder."""
     for name, path in files:
         archive.write(path, f"{TOP}/{name}", how)
-
-
-def packed(files: Iterable[tuple[str, Path]]) -> bytes:
-    """A zip of these files."""
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
-        add(archive, files)
-    return content.getvalue()
 
 
 def sizes_of(entries: Iterable[zipfile.ZipInfo]) -> dict[str, int]:

@@ -1,5 +1,6 @@
 """What goes into the bundle, and what never does."""
 
+import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -42,11 +43,10 @@ def course_files(root: Path = ROOT) -> Iterator[tuple[str, Path]]:
 
 
 def site_files(site: Path) -> Iterator[tuple[str, Path]]:
-    """(name, file) of the website but for the course in one file, which holds the tests."""
+    """(name, file) of the website."""
     for path in sorted(site.rglob("*")):
-        name = path.relative_to(site).as_posix()
-        if path.is_file() and name != "course.zip":
-            yield f"site/{name}", path
+        if path.is_file():
+            yield f"site/{path.relative_to(site).as_posix()}", path
 
 
 def without_key(files: Iterable[tuple[str, Path]]) -> Iterator[tuple[str, Path]]:
@@ -56,7 +56,8 @@ def without_key(files: Iterable[tuple[str, Path]]) -> Iterator[tuple[str, Path]]
         BundleError: at the first that is.
     """
     for name, path in files:
-        placed = any(f"teaching/labs/{folder}/" in name for folder in ("source", "key"))
+        packed = zipfile.ZipFile(path).namelist() if zipfile.is_zipfile(path) else []  # the website's course.zip
+        placed = any(f"teaching/labs/{folder}/" in each for folder in ("source", "key") for each in (name, *packed))
         if placed or (path.suffix == ".ipynb" and HIDDEN in path.read_bytes()):
             raise BundleError(f"{display_path(path)} belongs to the labs' key, which students must not get")
         yield name, path

@@ -73,8 +73,10 @@ def collect(lab: str, path: Path, place: Path) -> tuple[str, bool]:
         notebook = read(copy)
     except (ValueError, OSError) as error:
         return f"not graded: {error}", False
-    notes, missing = cleaned(notebook), missing_checks(lab, notebook)
-    if len(missing) > len(checks(lab)) / 2:  # a name or two stand in every lab
+    notes, wanted = cleaned(notebook), checks(lab)
+    there = {cell.metadata.get("nbgrader", {}).get("grade_id") for cell in notebook.cells}
+    missing = [name for name in wanted if name not in there]
+    if len(missing) > len(wanted) / 2:  # a name or two stand in every lab
         return f"not graded: this is not {lab}.ipynb, or its cells were copied into another notebook", False
     if missing:
         notes.append(f"these checks were deleted: {', '.join(missing)}")
@@ -86,12 +88,6 @@ def checks(lab: str) -> list[str]:
     """The cells of a lab that give points."""
     cells = read(SOURCE / lab / f"{lab}.ipynb").cells
     return [cell.metadata.nbgrader.grade_id for cell in cells if cell.metadata.get("nbgrader", {}).get("grade")]
-
-
-def missing_checks(lab: str, notebook: NotebookNode) -> list[str]:
-    """Those of them that a notebook lacks."""
-    there = {cell.metadata.get("nbgrader", {}).get("grade_id") for cell in notebook.cells}
-    return [name for name in checks(lab) if name not in there]
 
 
 def cleaned(notebook: NotebookNode) -> list[str]:
